@@ -1,0 +1,24 @@
+"""New ENS instances become nodes of their edge cluster. Wiring only; the work is in the layer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from enlist.edge.job import run
+from enlist.function import Function
+
+if TYPE_CHECKING:
+    from fctoolkit.context import Context
+    from fctoolkit.jsontypes import JsonValue
+
+_function = Function("edge", run, "/attach")
+
+
+def initialize(context: Context) -> None:
+    """FC calls it once per instance, before the first event."""
+    _function.initialize(context)
+
+
+def handler(event: bytes, context: Context) -> JsonValue:
+    """FC calls it for each event, timer tick and HTTP request."""
+    return _function.handle(event, context)

@@ -1,0 +1,58 @@
+"""How the local cloud behaves where time or a variant of the documentation decides. Knows no service.
+
+Every field has the default that is most likely true; the others are the variants that documents or clients
+show.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Seconds: TypeAlias = Annotated[float, Field(ge=0)]
+
+
+class Behaviour(BaseModel):
+    """Times in seconds of the state clock, and documented variants by name.
+
+    Attributes:
+        node_list_lag_seconds: an accepted attach shows in DescribeClusterNodes only after so long.
+        attach_seconds: how long the task of an attach runs; the node is `initial` meanwhile.
+        removing_seconds: how long a node that is being removed stays in the list.
+        reload_seconds: how long an ENS instance is `Starting` after an accepted attach.
+        ens_start_seconds: how long a new or started ENS instance is `Starting`.
+        cluster_seconds: how long a new cluster is `initial`.
+        es_activation_seconds: how long a new Elasticsearch instance is `activating`.
+        connect_activating_seconds: how long AddConnectableCluster puts both instances into `activating`.
+            Whether it does so at all is not documented.
+        token_memory_seconds: how long a clientToken is remembered. Not documented.
+        attach_status: HTTP status of AttachInstances; older pages say 202, newer ones 200.
+        node_quota: nodes in a cluster.
+        ens_tags: `described` when DescribeInstances gives tags, `separate` when only ListTagResources does.
+        connected_key: the key of an instance's id in ListConnectedClusters and DescribeConnectableClusters.
+        task_success: how the state of a finished task is spelled.
+        task_failure: how the state of a failed task is spelled.
+        node_ready: how `node_status` of a node in service is spelled.
+        connect_format: AddConnectableCluster answers JSON, or XML without a root element as its page shows.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    node_list_lag_seconds: Seconds = 20.0
+    attach_seconds: Seconds = 90.0
+    removing_seconds: Seconds = 30.0
+    reload_seconds: Seconds = 30.0
+    ens_start_seconds: Seconds = 120.0
+    cluster_seconds: Seconds = 300.0
+    es_activation_seconds: Seconds = 600.0
+    connect_activating_seconds: Seconds = 0.0
+    token_memory_seconds: Seconds = 86400.0
+    attach_status: Literal[200, 202] = 202
+    node_quota: Annotated[int, Field(ge=0)] = 100
+    ens_tags: Literal["described", "separate"] = "described"
+    connected_key: Literal["instances", "instanceId"] = "instances"
+    task_success: Literal["success", "succeeded"] = "success"
+    task_failure: Literal["fail", "failed"] = "fail"
+    node_ready: Literal["Ready", "true"] = "Ready"
+    connect_format: Literal["json", "xml"] = "json"

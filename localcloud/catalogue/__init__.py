@@ -1,0 +1,139 @@
+"""The vendor's request catalogue: every action of a service with its methods, path and parameter names.
+
+The JSON files beside this module are data from the vendor's published API metadata. They say what exists, not
+what the local cloud supports. Knows no service of the local cloud.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING, NotRequired, TypedDict, cast
+from urllib.parse import unquote
+
+from localcloud.errors import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PATH_PARAMETER = re.compile(r"\{(\w+)\}")
+_LIST_INDEX = re.compile(r"\.\d+(\..+)?$")
+
+
+class _Entry(TypedDict):
+    methods: list[str]
+    path: str
+    query: NotRequired[list[str]]
+    body: NotRequired[list[str]]
+
+
+class _File(TypedDict):
+    version: str
+    actions: dict[str, _Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One action of the vendor's.
+
+    Attributes:
+        service: `cs`, `ens` or `elasticsearch`.
+        action: its name, as `x-acs-action` gives it.
+        methods: HTTP methods, upper case.
+        path: the path with its parameters in braces; `/` for the RPC style.
+        query: names of query parameters.
+        body: keys of the JSON body; `*` alone when the metadata does not list them.
+    """
+
+    service: str
+    action: str
+    methods: frozenset[str]
+    path: str
+    query: frozenset[str]
+    body: frozenset[str]
+
+    def unknown_query(self, names: Mapping[str, str]) -> list[str]:
+        """Query parameters the action does not have; `Tag.1.Key` counts as `Tag`."""
+        return sorted(
+            name for name in names if name not in self.query and _LIST_INDEX.sub("", name) not in self.query
+        )
+
+    def unknown_body(self, keys: Mapping[str, object]) -> list[str]:
+        """Keys of the body that the action does not have."""
+        return [] if "*" in self.body else sorted(key for key in keys if key not in self.body)
+
+
+class Catalogue:
+    """The actions of one service, by name and by method and path."""
+
+    def __init__(self, service: str, version: str, operations: Mapping[str, Operation]) -> None:
+        self.service = service
+        self.version = version
+        self._operations = operations
+        self._patterns = [
+            (re.compile(_PATH_PARAMETER.sub(r"(?P<\1>[^/]+)", operation.path)), operation)
+            for operation in operations.values()
+        ]
+
+    def named(self, action: str) -> Operation:
+        """The operation of that name; refuses names the vendor does not have either."""
+        operation = self._operations.get(action)
+        if operation is None:
+            raise Refusal(
+                404,
+                "InvalidAction.NotFound",
+                f"Specified api {action} is not found in {self.service} {self.version}, "
+                "please check your url and method.",
+            )
+        return operation
+
+    def matching(self, method: str, path: str) -> tuple[Operation, dict[str, str]]:
+        """The operation at that method and raw path, and the decoded path parameters.
+
+        Refuses paths that no action has, and methods that no action has at that path. A path without
+        parameters wins over one with.
+        """
+        found = [
+            (operation, match.groupdict())
+            for pattern, operation in self._patterns
+            if (match := pattern.fullmatch(path)) is not None
+        ]
+        if not found:
+            raise Refusal(
+                404,
+                "InvalidApi.NotFound",
+                f"Specified api is not found, please check your url and method: {method} {path} is no path "
+                f"of {self.service} {self.version}.",
+            )
+        allowed = [(operation, values) for operation, values in found if method in operation.methods]
+        if not allowed:
+            methods = sorted({name for operation, _ in found for name in operation.methods})
+            raise Refusal(
+                405,
+                "UnsupportedHTTPMethod",
+                f"{method} is not supported at {path}; use {' or '.join(methods)}.",
+            )
+        operation, values = min(allowed, key=lambda item: len(item[1]))
+        return operation, {name: unquote(value) for name, value in values.items()}
+
+
+@functools.cache
+def load(service: str) -> Catalogue:
+    """The catalogue of `cs`, `ens` or `elasticsearch`, read once in a process: it never changes."""
+    text = resources.files(__name__).joinpath(f"{service}.json").read_text(encoding="utf-8")
+    data = cast("_File", json.loads(text))
+    operations = {
+        action: Operation(
+            service=service,
+            action=action,
+            methods=frozenset(entry["methods"]),
+            path=entry["path"],
+            query=frozenset(entry.get("query", ())),
+            body=frozenset(entry.get("body", ())),
+        )
+        for action, entry in data["actions"].items()
+    }
+    return Catalogue(service, data["version"], operations)

@@ -1,0 +1,220 @@
+"""The command `localcloud`: `serve` a small cloud on one port, `invoke` a function of an s.yaml.
+
+Exit codes: 0 all went well, 1 the function failed, 2 the command or a file was wrong. Results go to standard
+output, logs and notes to standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import threading
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from fctoolkit.errors import ConfigurationError, EventError, ToolkitError
+from localcloud.deployment import Deployment
+from localcloud.endpoints import is_loopback
+from localcloud.errors import LocalCloudError
+from localcloud.runtime import FunctionProcess
+from localcloud.runtime.environment import function_environment
+from localcloud.template import read_template
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from fctoolkit.jsontypes import JsonObject, JsonValue
+    from localcloud.template import FunctionSpec
+
+ENDPOINT: Final = "ENLIST_ENDPOINT_URL"
+BINDINGS: Final = "ENLIST_BINDINGS"
+TEST_CREDENTIALS: Final = {
+    "ALIBABA_CLOUD_ACCESS_KEY_ID": "test",
+    "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "test",
+}
+"""What the local cloud accepts until it is told otherwise."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.command == "serve" and options.tick and options.template is None:
+        parser.error("--tick needs --template: it is the template's timers that fire")
+    environment = _caller_environment(os.environ, Path.cwd())
+    try:
+        if options.command == "serve":
+            return _serve(options, environment)
+        return _invoke(options, environment)
+    except (ToolkitError, LocalCloudError, OSError) as error:
+        print(f"localcloud: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="localcloud", description="A small Alibaba Cloud on this machine.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    serve = commands.add_parser("serve", help="serve the local cloud on one port")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    serve.add_argument(
+        "--port", type=int, default=4580, help="port; 0 takes a free one (default: %(default)s)"
+    )
+    serve.add_argument("--seed", type=Path, metavar="FILE", help="JSON file with what exists at the start")
+    serve.add_argument(
+        "--template",
+        type=Path,
+        metavar="FILE",
+        help="s.yaml whose functions get the events put on the bus; its timers do not fire, see --tick",
+    )
+    serve.add_argument(
+        "--tick",
+        type=_seconds,
+        metavar="SECONDS",
+        help="fire all timers of the template every so many seconds, whatever their schedules say",
+    )
+    invoke = commands.add_parser("invoke", help="run a function of an s.yaml once")
+    invoke.add_argument("function", metavar="FUNCTION", help="resource key, functionName or code folder")
+    invoke.add_argument(
+        "--event", required=True, metavar="FILE", help="file with the event; - is standard input"
+    )
+    invoke.add_argument(
+        "--template", type=Path, default=Path("s.yaml"), metavar="FILE", help="default: %(default)s"
+    )
+    invoke.add_argument("--endpoint", metavar="URL", help=f"where all services are; stands above {ENDPOINT}")
+    return parser
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds <= threading.TIMEOUT_MAX:
+        raise argparse.ArgumentTypeError("expected a positive number of seconds")
+    return seconds
+
+
+def _caller_environment(environment: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """The caller's variables. A relative path is made absolute: functions run in their code folder."""
+    bindings = environment.get(BINDINGS)
+    absolute = {BINDINGS: str(folder / bindings)} if bindings else {}
+    return {**environment, **absolute}
+
+
+def _serve(options: argparse.Namespace, environment: dict[str, str]) -> int:
+    # Imported here: `invoke` needs neither the services nor a web server.
+    from localcloud.cloud import LocalCloud  # noqa: PLC0415
+    from localcloud.server import serve  # noqa: PLC0415
+
+    template = read_template(options.template, environment=environment) if options.template else None
+    with ExitStack() as stack:
+        cloud = stack.enter_context(LocalCloud())
+        if options.seed:
+            cloud.seed(_seed(options.seed))
+
+        def ready(url: str) -> None:
+            if template is not None:
+                functions = {**TEST_CREDENTIALS, ENDPOINT: url, **environment}
+                deployment = stack.enter_context(Deployment(template, functions))
+                cloud.on_event = partial(_on_event, deployment)
+                if options.tick:
+                    stack.callback(_start_ticking(deployment, options.tick))
+            print(f"localcloud ready at {url}", flush=True)
+
+        serve(cloud, options.host, options.port, ready)
+    return 0
+
+
+def _seed(file: Path) -> JsonObject:
+    try:
+        seed: object = json.loads(file.read_bytes())
+    except ValueError as error:
+        raise ConfigurationError(f"{file}: no valid JSON: {error}") from None
+    if not isinstance(seed, dict):
+        raise ConfigurationError(
+            f"{file}: expected an object with `cs`, `ens`, `elasticsearch` or `behaviour`"
+        )
+    return seed
+
+
+def _on_event(deployment: Deployment, event: JsonObject) -> JsonObject:
+    """Delivers an event that was put on the bus over HTTP, and answers with what became of it."""
+    try:
+        receipt = deployment.bus.put(event)
+    except EventError as error:
+        raise LocalCloudError(str(error)) from None
+    deliveries: list[JsonValue] = []
+    for record in deployment.deliver(receipt):
+        invocation = record.invocation
+        sys.stderr.write(invocation.logs)
+        deliveries.append(
+            {
+                "rule": record.rule,
+                "function": record.function,
+                "requestId": invocation.request_id,
+                "errorType": invocation.error_type,
+                "result": invocation.payload.decode(errors="replace"),
+                "durationMs": round(invocation.duration * 1000),
+                "cold": invocation.cold,
+            }
+        )
+    missed: list[JsonValue] = [{"rule": miss.rule.name, "reason": miss.reason} for miss in receipt.missed]
+    return {"event": receipt.event, "deliveries": deliveries, "missed": missed}
+
+
+def _start_ticking(deployment: Deployment, seconds: float) -> Callable[[], None]:
+    """Fires all timers every so many seconds; call what is returned to stop."""
+    stopped = threading.Event()
+
+    def run() -> None:
+        while not stopped.wait(seconds):
+            for record in deployment.tick():
+                sys.stderr.write(record.invocation.logs)
+
+    thread = threading.Thread(target=run, name="timers", daemon=True)
+    thread.start()
+
+    def stop() -> None:
+        stopped.set()
+        thread.join()
+
+    return stop
+
+
+def _invoke(options: argparse.Namespace, environment: dict[str, str]) -> int:
+    template = read_template(options.template, environment=environment)
+    spec = template.function(options.function)
+    if options.endpoint:
+        environment[ENDPOINT] = options.endpoint
+    environment |= _credentials_for(spec, environment)
+    event = sys.stdin.buffer.read() if options.event == "-" else Path(options.event).read_bytes()
+    with FunctionProcess(spec, environment) as function:
+        invocation = function.invoke(event)
+    sys.stderr.write(invocation.logs)
+    sys.stderr.flush()
+    sys.stdout.buffer.write(invocation.payload)
+    if sys.stdout.isatty():
+        print()
+    return 0 if invocation.ok else 1
+
+
+def _credentials_for(spec: FunctionSpec, environment: Mapping[str, str]) -> Mapping[str, str]:
+    """The test credentials, for a function that has none and calls nothing but this machine.
+
+    Raises ConfigurationError when no endpoint is named: the function would call the real cloud.
+    """
+    variables = function_environment(spec, environment)
+    endpoints = [value for name, value in variables.items() if name.startswith(ENDPOINT) and value]
+    if not endpoints:
+        raise ConfigurationError(
+            "no endpoint is named, and the real cloud is not called from here. Start `localcloud serve`, "
+            f"then give its address with --endpoint http://127.0.0.1:4580 or in {ENDPOINT}"
+        )
+    if any(variables.get(name) for name in TEST_CREDENTIALS) or not all(
+        is_loopback(urlsplit(endpoint).netloc) for endpoint in endpoints
+    ):
+        return {}
+    print("localcloud: no credentials in the environment, using test/test", file=sys.stderr)
+    return TEST_CREDENTIALS

@@ -1,0 +1,51 @@
+"""The time of the cloud's state: it stands still until it is moved, or follows real time. Knows no service.
+
+Signatures are judged by the wall clock instead: clients sign with the real time, whatever time it is in the
+cloud.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def iso_time(seconds: float) -> str:
+    """A moment as the vendor writes it: `2026-11-22T03:27:00Z`, UTC, whole seconds."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class StateClock:
+    """Seconds since the epoch, as the cloud's state sees them.
+
+    Args:
+        start: where the clock stands at first; the real time by default.
+        ticks: what it follows once `follow` is called; seconds that never go back.
+    """
+
+    def __init__(self, start: float | None = None, ticks: Callable[[], float] = time.monotonic) -> None:
+        self._now = time.time() if start is None else start
+        self._ticks = ticks
+        self._followed_since: float | None = None
+
+    def now(self) -> float:
+        """The present moment."""
+        if self._followed_since is None:
+            return self._now
+        return self._now + self._ticks() - self._followed_since
+
+    def advance(self, seconds: float) -> float:
+        """Moves the clock on by so many seconds, never back, and returns the present moment."""
+        if seconds < 0:
+            raise ValueError(f"the clock cannot go back: {seconds} seconds")
+        self._now += seconds
+        return self.now()
+
+    def follow(self) -> None:
+        """From here on, real time passes in the cloud too."""
+        if self._followed_since is None:
+            self._followed_since = self._ticks()

@@ -1,0 +1,151 @@
+"""Finds which action of which service a request asks for, and its parameters. Knows no behaviour.
+
+ROA requests are found by method and path, RPC requests by action name. The service is told by
+`x-acs-version`, by the query's `Version`, by the Host header, or by the path, in this order.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from localcloud import catalogue
+from localcloud.endpoints import endpoint_of
+from localcloud.errors import Refusal
+from localcloud.message import FORM_TYPE, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fctoolkit.jsontypes import JsonObject, JsonValue
+    from localcloud.catalogue import Catalogue, Operation
+
+SERVICES = ("cs", "ens", "elasticsearch")
+RPC_SERVICE = "ens"
+
+# What every request may carry, whatever its action.
+COMMON_PARAMETERS = frozenset(
+    {
+        "AccessKeyId",
+        "Action",
+        "Format",
+        "RegionId",
+        "SecurityToken",
+        "Signature",
+        "SignatureMethod",
+        "SignatureNonce",
+        "SignatureType",
+        "SignatureVersion",
+        "Timestamp",
+        "Version",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a request asks for.
+
+    Attributes:
+        operation: the action.
+        region: the region the Host header names, or empty.
+        path: decoded path parameters.
+        query: decoded query parameters, common ones left out.
+    """
+
+    operation: Operation
+    region: str
+    path: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+
+
+class Dispatcher:
+    """The catalogues of all services."""
+
+    def __init__(self) -> None:
+        self._catalogues = {name: catalogue.load(name) for name in SERVICES}
+
+    def service_of(self, request: Request) -> str:
+        """The service a request is meant for; empty when it names a version that no service here has."""
+        version = _version(request)
+        for name, known in self._catalogues.items():
+            if version == known.version:
+                return name
+        if version:
+            return ""
+        named = endpoint_of(request.header("host")).service
+        if named:
+            return named
+        if request.path.startswith("/openapi/"):
+            return "elasticsearch"
+        return RPC_SERVICE if request.path in {"", "/"} else "cs"
+
+    def target(self, request: Request, service: str) -> Target:
+        """The action and its parameters; refuses what the vendor does not have."""
+        parameters = dict(request.query_pairs())
+        action = request.header("x-acs-action") or parameters.get("Action", "")
+        known = self._known(request, service)
+        region = endpoint_of(request.header("host")).region
+        if service == RPC_SERVICE:
+            return Target(
+                self._rpc(known, action), region, {}, _own({**parameters, **dict(request.form_pairs())})
+            )
+        if action:
+            known.named(action)
+        operation, path = known.matching(request.method, request.path)
+        if action and action != operation.action:
+            raise Refusal(
+                400,
+                "InvalidAction.NotFound",
+                f"x-acs-action says {action}, but {request.method} {request.path} is {operation.action}.",
+            )
+        return Target(operation, region, path, _own(parameters))
+
+    def _known(self, request: Request, service: str) -> Catalogue:
+        known = self._catalogues.get(service)
+        if known is None:
+            versions = ", ".join(f"{name} {known.version}" for name, known in self._catalogues.items())
+            raise Refusal(
+                404,
+                "InvalidVersion",
+                f"Specified parameter Version {_version(request)!r} is not valid; "
+                f"the local cloud has {versions}.",
+            )
+        return known
+
+    @staticmethod
+    def _rpc(known: Catalogue, action: str) -> Operation:
+        if not action:
+            raise Refusal(400, "MissingAction", "Action is mandatory for this request.")
+        return known.named(action)
+
+
+def decoded_body(request: Request, operation: Operation) -> JsonObject:
+    """The JSON body, empty when there is none; refuses other bodies and keys the action does not have."""
+    if not request.body or request.header("content-type").startswith(FORM_TYPE):
+        return {}
+    try:
+        value: JsonValue = json.loads(request.body)
+    except (ValueError, RecursionError):
+        raise Refusal(400, "InvalidParameter.body", "The body is not valid JSON.") from None
+    if not isinstance(value, dict):
+        raise Refusal(400, "InvalidParameter.body", "The body must be a JSON object.")
+    refuse_unknown(operation, "body keys", operation.unknown_body(value))
+    return value
+
+
+def refuse_unknown(operation: Operation, kind: str, names: list[str]) -> None:
+    """Refuses parameters the action does not have: a client that misspells one must not pass unnoticed."""
+    if names:
+        raise Refusal(
+            400, "LocalCloud.UnknownParameter", f"{operation.action} has no such {kind}: {', '.join(names)}."
+        )
+
+
+def _version(request: Request) -> str:
+    return request.header("x-acs-version") or dict(request.query_pairs()).get("Version", "")
+
+
+def _own(parameters: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in parameters.items() if name not in COMMON_PARAMETERS}

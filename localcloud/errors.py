@@ -1,0 +1,30 @@
+"""What can go wrong in the local cloud: misuse by its user, and refusals in the vendor's manner.
+
+Knows no service and no HTTP library.
+"""
+
+from __future__ import annotations
+
+
+class LocalCloudError(Exception):
+    """The local cloud is used wrongly: a bad seed, a bad fault, a host it does not stand for."""
+
+
+class SeedError(LocalCloudError):
+    """A seed, fault or setting is not valid. The message names the field, such as `ens.instances[2].Cpu`."""
+
+
+class Refusal(Exception):  # noqa: N818 - a refusal is an answer, as a redirect is; it never leaves the local cloud
+    """A request is answered with an error, in the shape of the service that was asked.
+
+    Attributes:
+        status: HTTP status.
+        code: the vendor's code, or one that begins with `LocalCloud.` when only the local cloud would say so.
+        message: for the caller; holds no secret.
+    """
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        self.status = status
+        self.code = code
+        self.message = message
+        super().__init__(f"{status} {code}: {message}")

@@ -1,0 +1,74 @@
+"""Requests and answers as values, between the wire and the services. Knows no HTTP library and no service."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fctoolkit.jsontypes import FrozenJson
+
+JSON_TYPE = "application/json;charset=utf-8"
+FORM_TYPE = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request as it came over the wire.
+
+    Attributes:
+        method: upper case.
+        path: the raw path, still percent-encoded; signatures are computed over it.
+        query: the raw query string, without the question mark.
+        headers: names in lower case.
+        body: the bytes after the headers.
+    """
+
+    method: str
+    path: str
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    def header(self, name: str) -> str:
+        """The value of a header, empty when it was not sent."""
+        return self.headers.get(name, "")
+
+    def query_pairs(self) -> list[tuple[str, str]]:
+        """The decoded query parameters in the order they came, empty values included."""
+        return parse_qsl(self.query, keep_blank_values=True)
+
+    def form_pairs(self) -> list[tuple[str, str]]:
+        """The decoded fields of a form body; none when the body is not a form."""
+        if not self.header("content-type").startswith(FORM_TYPE):
+            return []
+        return parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One answer, and how the wire carries it.
+
+    Attributes:
+        status: HTTP status.
+        headers: names in lower case.
+        body: the bytes after the headers.
+        delay: seconds that pass before the answer is given.
+        dropped: the connection is cut and nothing is answered.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    delay: float = 0.0
+    dropped: bool = False
+
+
+def json_response(value: FrozenJson, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """An answer with a JSON body."""
+    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return Response(status, {"content-type": JSON_TYPE, **(headers or {})}, body)

@@ -1,0 +1,324 @@
+"""The function's side of the local FC runtime: started in a process of its own, loads and calls the handler.
+
+Standard library only, and started without site-packages: what user code can import is the code folder and
+its layers, as in the cloud. The parent passes the numbers of two pipes; over these go frames, so that prints
+of user code, which are logs, cannot be mistaken for results. Must not import anything of this project.
+
+Behaviour is that of FC's Python runtimes: https://help.aliyun.com/zh/functioncompute/fc/user-guide/event-handlers-1-1
+(handlers), https://www.alibabacloud.com/help/en/functioncompute/fc/error-handling-1-1 (error payloads).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import importlib
+import json
+import logging
+import os
+import signal
+import struct
+import sys
+import threading
+import time
+import traceback
+from typing import IO, TYPE_CHECKING, Final, NamedTuple, NoReturn, TypedDict, cast
+
+if TYPE_CHECKING:
+    import io
+    from collections.abc import Callable, Mapping
+    from types import FrameType, TracebackType
+
+LENGTHS: Final = struct.Struct(">II")
+"""What a frame starts with: the number of bytes of its head, JSON, and of its body."""
+
+MODERN_RUNTIMES: Final = frozenset({"python3.12"})
+"""Runtimes whose context has neither `credentials` nor `service`."""
+
+
+class Frame(NamedTuple):
+    """One message: a head, which says what it is, and a body, which is passed through untouched."""
+
+    head: dict[str, object]
+    body: bytes
+
+
+class Settings(TypedDict):
+    """The head of the first frame: what the instance is to be. `credentials` are key id, secret and token."""
+
+    path: list[str]
+    name: str
+    handler: str
+    initializer: str
+    runtime: str
+    timeout: int
+    memory: int
+    region: str
+    accountId: str
+    logProject: str
+    logStore: str
+    credentials: list[str]
+
+
+def pack(head: Mapping[str, object], body: bytes = b"") -> bytes:
+    """A frame as bytes."""
+    encoded = json.dumps(head).encode()
+    return LENGTHS.pack(len(encoded), len(body)) + encoded + body
+
+
+def read_frame(stream: IO[bytes]) -> Frame | None:
+    """The next frame, None when the parent has closed the pipe."""
+    lengths = stream.read(LENGTHS.size)
+    if len(lengths) < LENGTHS.size:
+        return None
+    head_length, body_length = LENGTHS.unpack(lengths)
+    head = json.loads(stream.read(head_length))
+    return Frame(head, stream.read(body_length))
+
+
+class Record:
+    """An object with the given attributes and no telling repr: some of them are secrets."""
+
+    def __init__(self, **attributes: object) -> None:
+        self.__dict__.update(attributes)
+
+
+class LoadError(Exception):
+    """The handler cannot be loaded."""
+
+    def __init__(self, error_type: str, message: str, stack: list[str]) -> None:
+        super().__init__(message)
+        self.payload = {"errorMessage": message, "errorType": error_type, "stackTrace": stack}
+
+
+class RequestFormatter(logging.Formatter):
+    """Lines like FC's: `2026-01-02T03:04:05.678Z <request id> [INFO] message`."""
+
+    request_id = ""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one line, plus its traceback."""
+        record.request_id = self.request_id
+        return super().format(record)
+
+
+class Worker:
+    """One instance: loads each handler once and calls it for one request after the other."""
+
+    def __init__(self, settings: Settings, formatter: RequestFormatter) -> None:
+        self._settings = settings
+        self._formatter = formatter
+        self._loaded: dict[str, Callable[..., object]] = {}
+
+    def answer(self, frame: Frame) -> bytes:
+        """Does what a frame asks for and packs the answer: `ok`, and the result or error payload as body."""
+        request_id = str(frame.head["requestId"])
+        self._formatter.request_id = request_id
+        initialize = frame.head["kind"] == "initialize"
+        phase = "Initialize" if initialize else "Invoke"
+        print(f"FC {phase} Start RequestId: {request_id}")
+        failure = ""
+        try:
+            context = self._context(request_id)
+            function = self._load(self._settings["initializer" if initialize else "handler"])
+            result = serialize(function(context) if initialize else function(frame.body, context))
+        except LoadError as error:
+            result = dump(error.payload)
+            failure = ", Error: Unhandled function error"
+            print(error.payload["errorType"], error, sep=": ")
+        except Exception as error:  # noqa: BLE001  # whatever user code raises becomes an error payload
+            result = dump(error_payload(error))
+            failure = ", Error: Unhandled function error"
+            print("".join(traceback.format_exception(error.with_traceback(user_part(error)))), end="")
+        print(f"FC {phase} End RequestId: {request_id}{failure}")
+        return pack({"ok": not failure}, result)
+
+    def _load(self, handler: str) -> Callable[..., object]:
+        if handler not in self._loaded:
+            self._loaded[handler] = load(handler)
+        return self._loaded[handler]
+
+    def _context(self, request_id: str) -> Record:
+        settings = self._settings
+        shared: dict[str, object] = {
+            "request_id": request_id,
+            "region": settings["region"],
+            "account_id": settings["accountId"],
+            "logger": None,
+        }
+        function: dict[str, object] = {
+            "name": settings["name"],
+            "handler": settings["handler"],
+            "memory": settings["memory"],
+        }
+        if settings["runtime"] in MODERN_RUNTIMES:
+            return Record(
+                **shared,
+                function=Record(**function, timeout=settings["timeout"], version_id="", qualifier="LATEST"),
+                log_project=settings["logProject"],
+                log_store=settings["logStore"],
+            )
+        key_id, secret, token = settings["credentials"]
+        return Record(
+            **shared,
+            requestId=request_id,
+            # Older runtimes may give a text; code that cannot bear one should fail here.
+            function=Record(**function, timeout=str(settings["timeout"])),
+            credentials=Record(
+                access_key_id=key_id,
+                access_key_secret=secret,
+                security_token=token,
+                accessKeyId=key_id,
+                accessKeySecret=secret,
+                securityToken=token,
+            ),
+            service=Record(
+                name="",
+                log_project=settings["logProject"],
+                log_store=settings["logStore"],
+                qualifier="LATEST",
+                version_id="",
+            ),
+        )
+
+
+def load(handler: str) -> Callable[..., object]:
+    """The function that a handler string such as `index.handler` or `folder/index.handler` names."""
+    path, dot, name = handler.rpartition(".")
+    if not (path and dot and name):
+        raise LoadError("InvalidHandleName", f"Invalid handler name '{handler}', expected file.function", [])
+    module_name = path.replace("/", ".")
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:
+        raise load_error(module_name, error) from error
+    function = getattr(module, name, None)
+    if not callable(function):
+        raise LoadError("HandlerNotFound", f"Handler '{name}' is missing on module '{module_name}'", [])
+    return function  # type: ignore[no-any-return]  # user code has no types that could be known here
+
+
+def load_error(module_name: str, error: Exception) -> LoadError:
+    """What FC makes of an exception that came while user code was imported."""
+    if isinstance(error, SyntaxError):
+        error_type, what = "UserCodeSyntaxError", "Syntax error in"
+    elif isinstance(error, ImportError):
+        error_type, what = "ImportModuleError", "Unable to import"
+    else:
+        error_type, what = "UserCodeError", f"{type(error).__name__} in"
+    return LoadError(error_type, f"{what} module '{module_name}': {error}", flat(error))
+
+
+def serialize(result: object) -> bytes:
+    """A handler's result as the caller gets it: texts and bytes as they are, anything else as JSON."""
+    if isinstance(result, bytes):
+        return result
+    return result.encode() if isinstance(result, str) else dump(result)
+
+
+def dump(value: object) -> bytes:
+    """JSON in FC's layout."""
+    return json.dumps(value, indent=4, sort_keys=True, default=jsonable).encode()
+
+
+def jsonable(value: object) -> object:
+    """What FC makes of values that JSON does not have. Raises TypeError for all others."""
+    if isinstance(value, decimal.Decimal):
+        return float(value)
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    to_json = getattr(value, "to_json", None)
+    if callable(to_json):
+        return to_json()
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+
+
+def user_part(error: BaseException) -> TracebackType | None:
+    """The traceback from user code on, without this file's own frames at its start."""
+    part = error.__traceback__
+    while part is not None and part.tb_frame.f_code.co_filename == __file__:
+        part = part.tb_next
+    return part
+
+
+def error_payload(error: BaseException) -> dict[str, object]:
+    """FC's payload for an exception that a handler raised: one list a frame."""
+    stack = [
+        [f'File "{one.filename}"', f"line {one.lineno}", f"in {one.name}", one.line or ""]
+        for one in traceback.extract_tb(user_part(error))
+        if one.filename != __file__
+    ]
+    return {"errorMessage": str(error), "errorType": type(error).__name__, "stackTrace": stack}
+
+
+def flat(error: BaseException) -> list[str]:
+    """A load error's stack as FC gives it: a flat list of texts, without the frames of the import system."""
+    frames = [
+        one
+        for one in traceback.extract_tb(error.__traceback__)
+        if one.filename != __file__
+        and not one.filename.startswith("<frozen importlib")
+        and "/importlib/" not in one.filename
+    ]
+    return [line.rstrip() for line in traceback.format_list(frames) + traceback.format_exception_only(error)]
+
+
+def install_logging() -> RequestFormatter:
+    """The root logger as user code finds it: one handler, to the function's log, level INFO."""
+    formatter = RequestFormatter(
+        "%(asctime)s.%(msecs)03dZ %(request_id)s [%(levelname)s] %(message)s", "%Y-%m-%dT%H:%M:%S"
+    )
+    formatter.converter = time.gmtime
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(formatter)
+    logging.getLogger().addHandler(handler)
+    logging.getLogger().setLevel(logging.INFO)
+    return formatter
+
+
+def stop_at_timeout(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """Logs where every thread stands, then ends the process; SIGTERM comes when the time is up."""
+    lines = ["Dumping stack trace after function timeout"]
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    for ident, frame in sys._current_frames().items():  # noqa: SLF001  # the documented way to other threads' frames
+        lines.append(f"Thread {names.get(ident, ident)}:")
+        lines += traceback.format_list(
+            [one for one in traceback.extract_stack(frame) if one.filename != __file__]
+        )
+    # Past the buffers: the signal may have come in the middle of a print.
+    os.write(1, ("\n".join(line.rstrip() for line in lines) + "\n").encode())
+    os._exit(128 + signal.SIGTERM)
+
+
+def main() -> NoReturn:
+    """Serves requests until the parent closes the pipe."""
+    incoming, outgoing = (int(number) for number in sys.argv[1:3])
+    for number in (incoming, outgoing):
+        os.set_inheritable(number, False)  # noqa: FBT003  # the parameter has no name
+    with os.fdopen(incoming, "rb") as requests, os.fdopen(outgoing, "wb", buffering=0) as answers:
+        first = read_frame(requests)
+        if first is not None:
+            sys.argv = [""]
+            # A traceback that quotes half a surrogate pair must not end the instance.
+            cast("io.TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")
+            settings = cast("Settings", first.head)
+            sys.path[:0] = settings["path"]
+            signal.signal(signal.SIGTERM, stop_at_timeout)
+            worker = Worker(settings, install_logging())
+            send(answers, pack({"ok": True}))
+            while (frame := read_frame(requests)) is not None:
+                send(answers, worker.answer(frame))
+    # FC ends an idle instance without running exit handlers.
+    os._exit(0)
+
+
+def send(stream: IO[bytes], frame: bytes) -> None:
+    """Writes all of a frame: an unbuffered pipe may take a part at a time. Logs go first."""
+    sys.stdout.flush()
+    rest = memoryview(frame)
+    while rest:
+        rest = rest[stream.write(rest) :]
+
+
+if __name__ == "__main__":
+    main()

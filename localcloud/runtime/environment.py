@@ -1,0 +1,48 @@
+"""The environment that a function sees. Pure; starts nothing and reads no environment itself.
+
+Of the caller's environment a function gets the basics that programs need, and the variables by which people
+steer these functions; nothing else, so that a function that works here does not lean on somebody's shell.
+
+Source: https://www.alibabacloud.com/help/en/functioncompute/fc/environment-variables
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from localcloud.template import FunctionSpec
+
+BASICS: Final = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR"})
+"""Variables of the caller that every program may need."""
+
+OVERRIDES: Final = ("ENLIST_", "ALIBABA_CLOUD_")
+"""Variables of the caller with these beginnings, and `LOG_LEVEL`, stand above those of s.yaml."""
+
+
+def function_environment(spec: FunctionSpec, caller: Mapping[str, str]) -> dict[str, str]:
+    """The environment of one function: FC's variables over the caller's overrides over those of s.yaml."""
+    basics = {name: value for name, value in caller.items() if name in BASICS}
+    overrides = {name: value for name, value in caller.items() if is_override(name)}
+    return basics | dict(spec.environment) | overrides | _fc_variables(spec)
+
+
+def is_override(name: str) -> bool:
+    """Whether a variable of the caller stands above that of s.yaml."""
+    return name == "LOG_LEVEL" or name.startswith(OVERRIDES)
+
+
+def _fc_variables(spec: FunctionSpec) -> dict[str, str]:
+    # Images on Debian 11 and later, which python3.12 is the first of, have renamed FC_VER_ID.
+    version = "FC_FUNCTION_VERSION" if spec.runtime == "python3.12" else "FC_VER_ID"
+    return {
+        "FC_ACCOUNT_ID": spec.account_id,
+        "FC_REGION": spec.region,
+        "FC_FUNCTION_NAME": spec.name,
+        "FC_FUNCTION_HANDLER": spec.handler,
+        "FC_FUNCTION_MEMORY_SIZE": str(spec.memory),
+        "FC_FUNC_CODE_PATH": str(spec.code),
+        version: "LATEST",
+    }

@@ -1,0 +1,171 @@
+"""What every service of the local cloud is: a table of actions over its own state. Knows none of them."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
+
+from localcloud.errors import Refusal
+from localcloud.message import Response
+
+if TYPE_CHECKING:
+    from fctoolkit.jsontypes import JsonObject, JsonValue
+    from localcloud.behaviour import Behaviour
+    from localcloud.catalogue import Operation
+
+T = TypeVar("T")
+
+NOT_IMPLEMENTED = "LocalCloud.NotImplemented"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The time of the state clock and how the cloud behaves: what changes over time is computed from it."""
+
+    now: float
+    behaviour: Behaviour
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request for a supported action, decoded and checked against the catalogue.
+
+    Attributes:
+        operation: what was called.
+        moment: when.
+        request_id: the id its answer bears.
+        region: the region the Host header names, or empty.
+        path: decoded path parameters by name.
+        query: decoded query parameters by name.
+        body: the decoded JSON body, empty when there is none.
+        refused_items: instance ids a fault refuses, with their codes.
+        failing_items: instance ids a fault lets fail later, with their messages.
+    """
+
+    operation: Operation
+    moment: Moment
+    request_id: str
+    region: str = ""
+    path: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: JsonObject = field(default_factory=dict)
+    refused_items: Mapping[str, str] = field(default_factory=dict)
+    failing_items: Mapping[str, str] = field(default_factory=dict)
+
+
+Handler: TypeAlias = Callable[[Call], Response]
+
+
+class Service(Protocol):
+    """A service of the local cloud."""
+
+    @property
+    def name(self) -> str:
+        """Its short name, as in `/_localcloud/` and in endpoints."""
+        ...
+
+    @property
+    def actions(self) -> Mapping[str, Handler]:
+        """The actions that are supported, by the vendor's names."""
+        ...
+
+    def error_body(self, refusal: Refusal, request_id: str, host: str) -> JsonObject:
+        """A refusal in the service's own spelling."""
+        ...
+
+    def seed(self, records: JsonObject, moment: Moment) -> Callable[[], None]:
+        """Checks a seed completely, changes nothing, and returns what puts it in place; or SeedError."""
+        ...
+
+    def state(self, moment: Moment) -> JsonObject:
+        """All state, in the seed's shape."""
+        ...
+
+
+def upper_camel_error(refusal: Refusal, request_id: str, host: str) -> JsonObject:
+    """The gateway's error body, as Elasticsearch and ENS answer it."""
+    return {
+        "RequestId": request_id,
+        "HostId": host,
+        "Code": refusal.code,
+        "Message": refusal.message,
+    }
+
+
+def new_id(prefix: str, length: int = 20) -> str:
+    """A fresh resource id."""
+    return prefix + uuid.uuid4().hex[:length]
+
+
+def integer(call: Call, name: str, default: int, minimum: int = 1, maximum: int | None = None) -> int:
+    """A whole number from the query; refuses others, and those out of range."""
+    text = call.query.get(name, "")
+    if not text:
+        return default
+    if (
+        not re.fullmatch(r"\d{1,9}", text)
+        or int(text) < minimum
+        or (maximum is not None and int(text) > maximum)
+    ):
+        bound = f" and at most {maximum}" if maximum is not None else ""
+        raise invalid(name, f"must be a whole number of at least {minimum}{bound}, not {text!r}")
+    return int(text)
+
+
+def json_strings(call: Call, name: str) -> list[str]:
+    """A query parameter that holds a JSON array of strings, such as `["i-1"]`."""
+    try:
+        value: JsonValue = json.loads(call.query[name])
+    except ValueError:
+        value = None
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise invalid(name, f'must be a JSON array of strings such as ["i-1"], not {call.query[name]!r}')
+    return [str(item) for item in value]
+
+
+def listed(call: Call, name: str) -> list[str]:
+    """A list in the query's repeated form: `name.1`, `name.2` and so on."""
+    pattern = re.compile(rf"{re.escape(name)}\.(\d+)")
+    found = [(int(match[1]), value) for key, value in call.query.items() if (match := pattern.fullmatch(key))]
+    return [value for _, value in sorted(found)]
+
+
+def listed_tags(call: Call) -> dict[str, str]:
+    """Tags in the query's repeated form: `Tag.1.Key`, `Tag.1.Value` and so on."""
+    pattern = re.compile(r"Tag\.(\d+)\.Key")
+    numbers = [match[1] for key in call.query if (match := pattern.fullmatch(key))]
+    return {call.query[f"Tag.{number}.Key"]: call.query.get(f"Tag.{number}.Value", "") for number in numbers}
+
+
+def page_of(items: Sequence[T], number: int, size: int) -> Sequence[T]:
+    """The page of that number, counted from 1."""
+    return items[(number - 1) * size : number * size]
+
+
+def refuse_unplayed(call: Call, played: frozenset[str]) -> None:
+    """Refuses parameters that would change the answer at the vendor's and would be ignored here."""
+    ignored = sorted(name for name in call.query if name not in played)
+    if ignored:
+        raise Refusal(
+            501,
+            NOT_IMPLEMENTED,
+            f"{call.operation.action}: the local cloud does not play {', '.join(ignored)}; "
+            f"it plays {', '.join(sorted(played))}.",
+        )
+
+
+def required_text(call: Call, key: str) -> str:
+    """A text in the body; refuses when it is missing or not a text."""
+    value = call.body.get(key)
+    if not isinstance(value, str) or not value:
+        raise invalid(key, "is mandatory and must be a string")
+    return value
+
+
+def invalid(name: str, problem: str) -> Refusal:
+    """The refusal of a parameter, which it names."""
+    return Refusal(400, f"InvalidParameter.{name}", f"The parameter {name} {problem}.")

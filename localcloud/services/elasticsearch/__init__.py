@@ -1,0 +1,1 @@
+"""Elasticsearch 2017-06-13: instances and the network connections between them."""

@@ -1,0 +1,1 @@
+"""Edge Node Service 2017-11-10."""

@@ -1,0 +1,246 @@
+"""Edge Node Service 2017-11-10, RPC style: the actions that create, list, tag, start and stop instances.
+
+Source: the vendor's ENS API reference and request metadata. Knows no cluster.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from localcloud.errors import Refusal
+from localcloud.message import Response, json_response
+from localcloud.services.base import (
+    Call,
+    Handler,
+    Moment,
+    integer,
+    invalid,
+    json_strings,
+    listed,
+    listed_tags,
+    page_of,
+    refuse_unplayed,
+    upper_camel_error,
+)
+from localcloud.services.ens.model import RUNNING, STARTING, STOPPED, Fleet, Machine, created, seeded
+from localcloud.validation import as_list, only
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from fctoolkit.jsontypes import JsonObject, JsonValue
+
+MAXIMUM_IDS = 100
+MAXIMUM_PAGE = 100
+TAG_PAGE = 50
+
+_EQUAL_FILTERS = (
+    "InstanceId",
+    "EnsRegionId",
+    "InstanceName",
+    "ImageId",
+    "Status",
+    "InstanceResourceType",
+)
+_NETWORK_FILTERS = ("NetworkId", "VSwitchId")
+_FILTERS = frozenset((*_EQUAL_FILTERS, *_NETWORK_FILTERS, "EnsRegionIds", "Tags"))
+_PLAYED = _FILTERS | {"InstanceIds", "PageNumber", "PageSize"}
+
+
+class EnsService:
+    """Edge Node Service over a fleet that other services may look at."""
+
+    name = "ens"
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+        self.actions: Mapping[str, Handler] = {
+            "DescribeInstances": self._describe_instances,
+            "RunInstances": self._run_instances,
+            "StartInstance": self._start_instance,
+            "StopInstance": self._stop_instance,
+            "ReleasePostPaidInstance": self._release_instance,
+            "TagResources": self._tag_resources,
+            "ListTagResources": self._list_tag_resources,
+        }
+
+    def error_body(self, refusal: Refusal, request_id: str, host: str) -> JsonObject:
+        """`Code` and `Message` in upper camel case."""
+        return upper_camel_error(refusal, request_id, host)
+
+    def seed(self, records: JsonObject, moment: Moment) -> Callable[[], None]:
+        """Takes `{"instances": […]}`; an instance of a known id is replaced."""
+        only(records, frozenset({"instances"}), "ens")
+        values = as_list(records.get("instances", []), "ens.instances")
+        machines = [seeded(value, f"ens.instances[{index}]", moment) for index, value in enumerate(values)]
+
+        def place() -> None:
+            for machine in machines:
+                self._fleet.put(machine)
+
+        return place
+
+    def state(self, moment: Moment) -> JsonObject:
+        """`{"instances": […]}`: as DescribeInstances returns them, with tags, and with `attachCount`."""
+        instances: list[JsonValue] = [
+            {**machine.record, "Status": machine.status(moment), "attachCount": machine.attach_count}
+            for machine in self._fleet.all()
+        ]
+        return {"instances": instances}
+
+    def _describe_instances(self, call: Call) -> Response:
+        refuse_unplayed(call, _PLAYED)
+        number = integer(call, "PageNumber", 1)
+        size = integer(call, "PageSize", 10, maximum=MAXIMUM_PAGE)
+        regions = json_strings(call, "EnsRegionIds") if "EnsRegionIds" in call.query else []
+        tags = _tag_filter(call)
+        machines = self._candidates(call)
+        if call.query.keys() & _FILTERS:
+            machines = [machine for machine in machines if _matches(machine, call, regions, tags)]
+        views: list[JsonValue] = [machine.view(call.moment) for machine in page_of(machines, number, size)]
+        return json_response(
+            {
+                "Code": 0,
+                "RequestId": call.request_id,
+                "PageNumber": number,
+                "PageSize": size,
+                "TotalCount": len(machines),
+                "Instances": {"Instance": views},
+            }
+        )
+
+    def _candidates(self, call: Call) -> list[Machine]:
+        if "InstanceIds" not in call.query:
+            return list(self._fleet.all())
+        wanted = json_strings(call, "InstanceIds")
+        if len(wanted) > MAXIMUM_IDS:
+            raise invalid("InstanceIds", f"takes at most {MAXIMUM_IDS} ids, not {len(wanted)}")
+        found = (self._fleet.get(instance_id) for instance_id in dict.fromkeys(wanted))
+        return [machine for machine in found if machine is not None]
+
+    def _run_instances(self, call: Call) -> Response:
+        """Of the many parameters, those that DescribeInstances shows again have an effect here."""
+        amount = integer(call, "Amount", 1, maximum=100)
+        given: JsonObject = {
+            name: call.query[name]
+            for name in ("EnsRegionId", "ImageId", "InstanceName", "HostName")
+            if name in call.query
+        }
+        if "InstanceType" in call.query:
+            given["SpecName"] = call.query["InstanceType"]
+        network = {"NetworkId": call.query.get("NetWorkId"), "VSwitchId": call.query.get("VSwitchId")}
+        given["NetworkAttributes"] = {name: value for name, value in network.items() if value}
+        machines = [created(given, call.moment) for _ in range(amount)]
+        for machine in machines:
+            machine.set_tags(listed_tags(call))
+            self._fleet.put(machine)
+        ids: list[JsonValue] = [machine.instance_id for machine in machines]
+        return json_response({"RequestId": call.request_id, "InstanceIds": ids})
+
+    def _start_instance(self, call: Call) -> Response:
+        machine = self._expect(call, STOPPED)
+        machine.start(call.moment.behaviour.ens_start_seconds, call.moment)
+        return json_response({"RequestId": call.request_id, "Code": 0})
+
+    def _stop_instance(self, call: Call) -> Response:
+        machine = self._expect(call, RUNNING, STARTING)
+        machine.record["Status"] = STOPPED
+        machine.starting_until = 0.0
+        return json_response({"RequestId": call.request_id, "Code": 0})
+
+    def _release_instance(self, call: Call) -> Response:
+        machine = self._known(call.query.get("InstanceId", ""))
+        self._fleet.remove(machine.instance_id)
+        return json_response({"RequestId": call.request_id})
+
+    def _tag_resources(self, call: Call) -> Response:
+        _expect_instances(call)
+        tags = listed_tags(call)
+        if not tags:
+            raise invalid("Tag", "must name at least one tag, as Tag.1.Key and Tag.1.Value")
+        machines = [self._known(instance_id) for instance_id in listed(call, "ResourceId")]
+        if not machines:
+            raise invalid("ResourceId", "must name at least one instance, as ResourceId.1")
+        for machine in machines:
+            machine.set_tags(tags)
+        return json_response({"RequestId": call.request_id})
+
+    def _list_tag_resources(self, call: Call) -> Response:
+        """Pages of 50 tags; `NextToken` is empty on the last."""
+        _expect_instances(call)
+        ids, wanted = listed(call, "ResourceId"), listed_tags(call)
+        rows: list[JsonValue] = [
+            {"ResourceType": "instance", "ResourceId": machine.instance_id, "TagKey": key, "TagValue": value}
+            for machine in self._fleet.all()
+            if (not ids or machine.instance_id in ids) and _has_tags(machine, wanted)
+            for key, value in machine.tags().items()
+        ]
+        start = integer(call, "NextToken", 0, minimum=0)
+        following = start + TAG_PAGE
+        return json_response(
+            {
+                "RequestId": call.request_id,
+                "NextToken": str(following) if following < len(rows) else "",
+                "TagResources": rows[start:following],
+            }
+        )
+
+    def _known(self, instance_id: str) -> Machine:
+        machine = self._fleet.get(instance_id)
+        if machine is None:
+            raise Refusal(400, "InstanceIdNotFound", f"The specified instance {instance_id!r} is not found.")
+        return machine
+
+    def _expect(self, call: Call, *statuses: str) -> Machine:
+        machine = self._known(call.query.get("InstanceId", ""))
+        status = machine.status(call.moment)
+        if status not in statuses:
+            raise Refusal(
+                400,
+                "IncorrectInstanceStatus",
+                f"{machine.instance_id} is {status}, not {' or '.join(statuses)}.",
+            )
+        return machine
+
+
+def _matches(machine: Machine, call: Call, regions: list[str], tags: Mapping[str, str]) -> bool:
+    """Whether the machine passes every filter of DescribeInstances."""
+    query = call.query
+    record = {**machine.record, "Status": machine.status(call.moment)}
+    network = machine.record["NetworkAttributes"]
+    return (
+        all(record.get(name) == query[name] for name in _EQUAL_FILTERS if name in query)
+        and (
+            isinstance(network, dict)
+            and all(network.get(name) == query[name] for name in _NETWORK_FILTERS if name in query)
+        )
+        and (not regions or record["EnsRegionId"] in regions)
+        and _has_tags(machine, tags)
+    )
+
+
+def _tag_filter(call: Call) -> dict[str, str]:
+    """The `Tags` filter: a JSON array of objects with `Key` and, if it must be a certain one, `Value`."""
+    if "Tags" not in call.query:
+        return {}
+    try:
+        value: JsonValue = json.loads(call.query["Tags"])
+    except ValueError:
+        value = None
+    if not isinstance(value, list):
+        raise invalid("Tags", 'must be a JSON array such as [{"Key":"k","Value":"v"}]')
+    return {
+        str(tag["Key"]): str(tag.get("Value", "")) for tag in value if isinstance(tag, dict) and "Key" in tag
+    }
+
+
+def _has_tags(machine: Machine, wanted: Mapping[str, str]) -> bool:
+    """Whether the machine has every wanted tag; an empty value stands for any."""
+    tags = machine.tags()
+    return all(key in tags and value in {"", tags[key]} for key, value in wanted.items())
+
+
+def _expect_instances(call: Call) -> None:
+    if call.query.get("ResourceType") != "instance":
+        raise invalid("ResourceType", "must be instance here")

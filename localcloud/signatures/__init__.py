@@ -1,0 +1,114 @@
+"""Checks who signed a request, as the vendor's gateway does, with code of its own. Knows no service.
+
+Three signatures are understood: ACS3-HMAC-SHA256, the older ROA HMAC-SHA1 (`acs KEY:signature`) and the RPC
+query signature HMAC-SHA1. Nothing here may be shared with a client's signer: a mistake would then agree with
+itself.
+
+Source: the vendor's pages on request signatures, V3 and of each service.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from localcloud.errors import Refusal
+from localcloud.signatures import acs3, roa, rpc
+from localcloud.signatures.claim import Claim
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from localcloud.message import Request
+
+__all__ = ["Claim", "Key", "Keyring", "Verifier", "claim_of"]
+
+MAXIMUM_AGE_SECONDS = 15 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A pair of keys the cloud accepts; with a token it is a temporary one, as STS gives them."""
+
+    access_key_id: str
+    access_key_secret: str = field(repr=False)
+    security_token: str = field(default="", repr=False)
+
+
+class Keyring:
+    """The keys the cloud accepts, by their id."""
+
+    def __init__(self, keys: tuple[Key, ...]) -> None:
+        self._keys = {key.access_key_id: key for key in keys}
+
+    def owner(self, claim: Claim) -> Key:
+        """The key a claim names; refuses unknown keys and wrong tokens."""
+        key = self._keys.get(claim.access_key_id)
+        if key is None:
+            raise Refusal(404, "InvalidAccessKeyId.NotFound", "Specified access key is not found.")
+        if claim.security_token and not key.security_token:
+            raise Refusal(400, "InvalidSecurityToken.Malformed", "Specified SecurityToken is malformed.")
+        if not hmac.compare_digest(claim.security_token.encode(), key.security_token.encode()):
+            raise Refusal(
+                400,
+                "InvalidSecurityToken.MismatchWithAccessKey",
+                "Specified SecurityToken mismatches with the AccessKeyId, or is missing.",
+            )
+        return key
+
+
+class Verifier:
+    """Checks signatures and remembers nonces."""
+
+    def __init__(self) -> None:
+        self._nonces: OrderedDict[tuple[str, str], float] = OrderedDict()
+
+    def verify(self, request: Request, keyring: Keyring, now: float) -> None:
+        """Returns when the request is well signed; raises Refusal with the vendor's code when it is not.
+
+        Args:
+            request: the request as it came.
+            keyring: the keys that are accepted.
+            now: the wall clock, seconds since the epoch.
+        """
+        claim = claim_of(request)
+        key = keyring.owner(claim)
+        if abs(now - claim.signed_at) > MAXIMUM_AGE_SECONDS:
+            raise Refusal(400, "InvalidTimeStamp.Expired", "Specified time stamp or date value is expired.")
+        if not hmac.compare_digest(claim.expected(key.access_key_secret).encode(), claim.signature.encode()):
+            raise Refusal(
+                400,
+                "SignatureDoesNotMatch",
+                "Specified signature is not matched with our calculation. "
+                f"server string to sign is:{claim.shown_string_to_sign}",
+            )
+        if claim.nonce:
+            self._use_nonce(claim, now)
+
+    def _use_nonce(self, claim: Claim, now: float) -> None:
+        while self._nonces and next(iter(self._nonces.values())) < now - 2 * MAXIMUM_AGE_SECONDS:
+            self._nonces.popitem(last=False)
+        if (claim.access_key_id, claim.nonce) in self._nonces:
+            raise Refusal(400, "SignatureNonceUsed", "Specified signature nonce was used already.")
+        self._nonces[claim.access_key_id, claim.nonce] = now
+
+
+def claim_of(request: Request) -> Claim:
+    """What the request says about its signer, whichever of the three signatures it bears."""
+    authorization = request.header("authorization")
+    if authorization.startswith(acs3.ALGORITHM):
+        return acs3.read(request)
+    if authorization.startswith("acs "):
+        return roa.read(request)
+    if authorization:
+        raise Refusal(
+            400,
+            "InvalidSignatureMethod",
+            f"{authorization.split(' ')[0]} is not a supported signature method; use ACS3-HMAC-SHA256.",
+        )
+    parameters: Mapping[str, str] = dict(request.query_pairs() + request.form_pairs())
+    if "Signature" in parameters:
+        return rpc.read(request, parameters)
+    raise Refusal(400, "MissingAuthorization", "The request is not signed: Authorization is mandatory.")

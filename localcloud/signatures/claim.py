@@ -1,0 +1,70 @@
+"""What a signed request claims, before anything of it is believed. Knows no keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+from localcloud.errors import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Who signed, when, and what must be signed for it to be true.
+
+    Attributes:
+        access_key_id: the key that is said to have signed.
+        signature: the signature that came.
+        security_token: the STS token that came, or empty.
+        signed_at: seconds since the epoch.
+        nonce: empty when the client sends none; then nothing can be checked.
+        string_to_sign: what the signature is computed over.
+        expected: the right signature for an access key secret.
+    """
+
+    access_key_id: str
+    signature: str
+    security_token: str
+    signed_at: float
+    nonce: str
+    string_to_sign: str
+    expected: Callable[[str], str]
+
+    @property
+    def shown_string_to_sign(self) -> str:
+        """The string to sign as a message may show it: without the security token."""
+        if not self.security_token:
+            return self.string_to_sign
+        return self.string_to_sign.replace(self.security_token, "***")
+
+
+def read_iso_time(text: str, refusal_code: str) -> float:
+    """Seconds since the epoch of a time such as `2026-11-22T03:27:00Z`; refuses others with the code."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        raise _bad_time(text, refusal_code, "2026-11-22T03:27:00Z") from None
+
+
+def read_http_date(text: str, refusal_code: str) -> float:
+    """Seconds since the epoch of a date as `Sun, 22 Nov 2026 03:27:00 GMT`; refuses others with the code."""
+    try:
+        date = parsedate_to_datetime(text)
+    except ValueError:
+        date = None
+    if date is None or date.tzinfo is None or not text.endswith("GMT"):
+        raise _bad_time(text, refusal_code, "Sun, 22 Nov 2026 03:27:00 GMT")
+    return date.timestamp()
+
+
+def _bad_time(text: str, refusal_code: str, example: str) -> Refusal:
+    return Refusal(
+        400,
+        refusal_code,
+        f"Specified time stamp or date value is not well formatted: {text!r}, expected {example}.",
+    )

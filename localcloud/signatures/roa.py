@@ -1,0 +1,54 @@
+"""Reads the older ROA signature of a request, `Authorization: acs KEY:signature`. Knows no keys."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import hmac
+from typing import TYPE_CHECKING
+
+from localcloud.errors import Refusal
+from localcloud.signatures.claim import Claim, read_http_date
+
+if TYPE_CHECKING:
+    from localcloud.message import Request
+
+
+def read(request: Request) -> Claim:
+    """The claim in the `Authorization` header; refuses one that is incomplete.
+
+    Some clients send no nonce: then there is none to check.
+    """
+    key, separator, signature = request.header("authorization").removeprefix("acs ").partition(":")
+    if not (key and separator and signature):
+        raise Refusal(400, "IncompleteSignature", "Authorization must read acs ACCESS_KEY_ID:SIGNATURE.")
+    method = request.header("x-acs-signature-method")
+    if method not in {"", "HMAC-SHA1"}:
+        raise Refusal(400, "InvalidSignatureMethod", f"x-acs-signature-method {method} is not HMAC-SHA1.")
+    text = string_to_sign(request)
+    return Claim(
+        access_key_id=key,
+        signature=signature,
+        security_token=request.header("x-acs-security-token"),
+        signed_at=read_http_date(request.header("date"), "IllegalTimestamp"),
+        nonce=request.header("x-acs-signature-nonce"),
+        string_to_sign=text,
+        expected=functools.partial(_sign, text),
+    )
+
+
+def string_to_sign(request: Request) -> str:
+    """The text that is signed: standard headers, x-acs headers, and the path with its query decoded."""
+    standard = (request.header(name) for name in ("accept", "content-md5", "content-type", "date"))
+    vendor = (
+        f"{name}:{value}" for name, value in sorted(request.headers.items()) if name.startswith("x-acs-")
+    )
+    pairs = (f"{name}={value}" if value else name for name, value in sorted(request.query_pairs()))
+    query = "&".join(pairs)
+    resource = f"{request.path}?{query}" if query else request.path
+    return "\n".join((request.method, *standard, *vendor, resource))
+
+
+def _sign(text: str, secret: str) -> str:
+    return base64.b64encode(hmac.new(secret.encode(), text.encode(), hashlib.sha1).digest()).decode()

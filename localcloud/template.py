@@ -1,0 +1,344 @@
+"""The functions and triggers of an s.yaml, as the local runtime needs them. Runs nothing, calls nothing.
+
+Read are `vars`, `template` and the resources of component fc3 in edition 3.0.0; resources of other
+components, triggers of other types and keys that only matter in the cloud (role, tags, …) are left out.
+
+Layers: an s.yaml names layers by ARN, and what is behind an ARN exists only in the cloud. Here every ARN
+stands for the same local folders, `layer_folders`: by default the folder `shared` beside the file, which is
+what the layer is built from, and the site-packages of the running Python for what it depends on. A package
+that is installed here but missing in the layer is therefore found here and not in the cloud.
+"""
+
+from __future__ import annotations
+
+import sysconfig
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, TypeAlias, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic.alias_generators import to_camel
+
+from fctoolkit.errors import PatternError
+from fctoolkit.pattern import Pattern, compile_pattern
+from localcloud.template_references import References
+from localcloud.template_source import Node, Place, TemplateError, load, merge
+
+DEFAULT_ACCOUNT_ID: Final = "1234567890123456"
+EDITION: Final = "3.0.0"
+
+
+@dataclass(frozen=True, slots=True)
+class HttpTrigger:
+    """Invokes on HTTP requests with one of `methods`."""
+
+    name: str
+    methods: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EventBridgeTrigger:
+    """Invokes on events of the default bus that match `pattern`, one CloudEvent an invocation."""
+
+    name: str
+    enabled: bool
+    pattern: Pattern
+
+
+@dataclass(frozen=True, slots=True)
+class TimerTrigger:
+    """Invokes on a schedule (`@every 5m` or six cron fields), with `payload` in its event."""
+
+    name: str
+    enabled: bool
+    schedule: str
+    payload: str
+
+
+Trigger: TypeAlias = HttpTrigger | EventBridgeTrigger | TimerTrigger
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A lifecycle hook: its handler, such as `index.initialize`, and its own timeout in seconds."""
+
+    handler: str
+    timeout: int
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionSpec:
+    """One function.
+
+    Attributes:
+        key: its key under `resources`.
+        name: `functionName`.
+        code: the folder with its code.
+        runtime: FC's name of the runtime, such as `python3.12`.
+        timeout: seconds.
+        memory: MB.
+        environment: `environmentVariables`.
+        layers: local folders that stand for its layers, first wins; one that holds a folder `python` stands
+            for /opt, any other for /opt/python.
+    """
+
+    key: str
+    name: str
+    handler: str
+    code: Path
+    runtime: str = "python3.12"
+    timeout: int = 3
+    memory: int = 512
+    region: str = "cn-hangzhou"
+    account_id: str = DEFAULT_ACCOUNT_ID
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    layers: tuple[Path, ...] = ()
+    initializer: Hook | None = None
+    log_project: str = ""
+    log_store: str = ""
+    triggers: tuple[Trigger, ...] = ()
+
+    def rule_name(self, trigger: Trigger) -> str:
+        """What FC calls the EventBridge rule that it makes for a trigger."""
+        return f"{self.name}-{trigger.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """The functions of one s.yaml, in its order."""
+
+    file: Path
+    functions: tuple[FunctionSpec, ...]
+
+    def function(self, name: str) -> FunctionSpec:
+        """The function with this resource key, `functionName` or name of its code folder, in this order.
+
+        Raises TemplateError with the names there are.
+        """
+        for names in (_key_of, _name_of, _folder_of):
+            for function in self.functions:
+                if names(function) == name:
+                    return function
+        known = ", ".join(function.key for function in self.functions) or "none"
+        raise TemplateError(Place(self.file, 1), f"there is no function {name!r}; known are: {known}")
+
+
+def local_layer_folders(folder: Path) -> tuple[Path, ...]:
+    """What stands for a layer by default: `shared` in `folder`, then this Python's site-packages."""
+    installed = dict.fromkeys(Path(sysconfig.get_path(kind)) for kind in ("purelib", "platlib"))
+    shared = folder / "shared"
+    return (*([shared] if shared.is_dir() else []), *installed)
+
+
+def read_template(
+    file: Path,
+    *,
+    environment: Mapping[str, str],
+    account_id: str = DEFAULT_ACCOUNT_ID,
+    layer_folders: Sequence[Path] | None = None,
+) -> Template:
+    """Reads an s.yaml. `environment` is what `${env(…)}` looks into.
+
+    Raises TemplateError, with file and line, for anything that cannot be read, resolved or accepted.
+    """
+    file = file.resolve()
+    document = load(file)
+    edition = document.get("edition")
+    if edition is None or edition.content != EDITION:
+        raise TemplateError((edition or document).place, f"expected `edition: {EDITION}`")
+    layers = tuple(layer_folders) if layer_folders is not None else local_layer_folders(file.parent)
+    reader = _Reader(document, References(document, file.parent, environment, account_id), layers)
+    return Template(file, tuple(reader.functions()))
+
+
+class _Model(BaseModel):
+    """Keys in camel case; unknown ones are left to `s verify`, since fc3 grows faster than this."""
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="ignore", frozen=True)
+
+
+class _Hook(_Model):
+    handler: str
+    timeout: int = Field(default=3, ge=1, le=300)
+
+
+class _Lifecycle(_Model):
+    initializer: _Hook | None = None
+
+
+class _Code(_Model):
+    src: str
+
+
+class _LogConfig(_Model):
+    project: str
+    logstore: str
+
+
+class _Trigger(_Model):
+    trigger_name: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,127}$")
+    trigger_type: str
+    trigger_config: dict[str, JsonValue] = {}
+
+
+class _Function(_Model):
+    """Limits as FC documents them: https://help.aliyun.com/zh/functioncompute/fc/product-overview/limits-of-usage."""
+
+    region: str
+    function_name: str = Field(min_length=1, max_length=128)
+    runtime: str
+    handler: str
+    code: str | _Code
+    timeout: int = Field(default=3, ge=1, le=86400)
+    memory_size: int = Field(default=512, ge=128, le=32768, multiple_of=64)
+    environment_variables: dict[str, str] = {}
+    layers: tuple[str, ...] = ()
+    instance_lifecycle_config: _Lifecycle = _Lifecycle()
+    log_config: _LogConfig | str | None = None
+    triggers: tuple[_Trigger, ...] = ()
+
+
+class _HttpConfig(_Model):
+    methods: tuple[str, ...] = Field(min_length=1)
+
+
+class _TimerConfig(_Model):
+    cron_expression: str
+    enable: bool = True
+    payload: str = ""
+
+
+class _EventSource(_Model):
+    event_source_type: str
+
+
+class _EventBridgeConfig(_Model):
+    trigger_enable: bool = True
+    event_rule_filter_pattern: str
+    event_source_config: _EventSource
+
+
+_M = TypeVar("_M", bound=_Model)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    document: Node
+    references: References
+    layer_folders: tuple[Path, ...]
+
+    def functions(self) -> Iterator[FunctionSpec]:
+        resources = self.document.get("resources")
+        if resources is None or not isinstance(resources.content, Mapping):
+            raise TemplateError((resources or self.document).place, "expected a mapping `resources`")
+        for key, resource in resources.content.items():
+            component = resource.get("component")
+            if component is not None and str(component.content).partition("@")[0] == "fc3":
+                yield self._function(key, resource)
+
+    def _function(self, key: str, resource: Node) -> FunctionSpec:
+        props = self._props(key, resource)
+        model = _validate(_Function, props)
+        log = model.log_config if isinstance(model.log_config, _LogConfig) else None
+        hook = model.instance_lifecycle_config.initializer
+        return FunctionSpec(
+            key=key,
+            name=model.function_name,
+            handler=model.handler,
+            code=self._code_folder(model.code, props),
+            runtime=model.runtime,
+            timeout=model.timeout,
+            memory=model.memory_size,
+            region=model.region,
+            account_id=self.references.account_id,
+            environment=_variables(model.environment_variables, props),
+            layers=self.layer_folders if model.layers else (),
+            initializer=Hook(hook.handler, hook.timeout) if hook else None,
+            log_project=log.project if log else "",
+            log_store=log.logstore if log else "",
+            triggers=tuple(_triggers(model.triggers, props)),
+        )
+
+    def _props(self, key: str, resource: Node) -> Node:
+        """The resource's `props`, laid on the template that it extends, with all references resolved."""
+        own = resource.get("props") or Node({}, resource.place)
+        extend = resource.get("extend")
+        if extend is not None:
+            own = merge(self._base(extend), own)
+        this = merge(resource, Node({"name": Node(key, resource.place), "props": own}, resource.place))
+        return self.references.resolve(own, this)
+
+    def _base(self, extend: Node) -> Node:
+        name, ignored = extend.get("name"), extend.get("ignore")
+        templates = self.document.get("template")
+        base = templates.get(str(name.content)) if templates is not None and name is not None else None
+        if base is None or not isinstance(base.content, Mapping):
+            raise TemplateError(extend.place, "`extend` needs the `name` of a mapping under `template`")
+        left_out = (
+            {str(node.content) for node in ignored.content}
+            if ignored and isinstance(ignored.content, tuple)
+            else set()
+        )
+        return Node({key: node for key, node in base.content.items() if key not in left_out}, base.place)
+
+    def _code_folder(self, code: str | _Code, props: Node) -> Path:
+        folder = (self.references.folder / (code if isinstance(code, str) else code.src)).resolve()
+        if not folder.is_dir():
+            raise TemplateError(props.at(["code"]).place, f"the code folder {folder} does not exist")
+        return folder
+
+
+def _triggers(models: Sequence[_Trigger], props: Node) -> Iterator[Trigger]:
+    for index, model in enumerate(models):
+        node = props.at(["triggers", index, "triggerConfig"])
+        if model.trigger_type == "http":
+            yield HttpTrigger(model.trigger_name, _validate(_HttpConfig, node).methods)
+        elif model.trigger_type == "timer":
+            timer = _validate(_TimerConfig, node)
+            yield TimerTrigger(model.trigger_name, timer.enable, timer.cron_expression, timer.payload)
+        elif model.trigger_type == "eventbridge":
+            config = _validate(_EventBridgeConfig, node)
+            pattern = _pattern(config.event_rule_filter_pattern, node)
+            # Queues and streams deliver batches of their own; only bus rules are run locally.
+            if config.event_source_config.event_source_type == "Default":
+                yield EventBridgeTrigger(model.trigger_name, config.trigger_enable, pattern)
+
+
+def _pattern(text: str, node: Node) -> Pattern:
+    try:
+        return compile_pattern(text)
+    except PatternError as error:
+        place = node.at(["eventRuleFilterPattern"]).place
+        raise TemplateError(place, f"eventRuleFilterPattern: {error}") from None
+
+
+def _variables(variables: Mapping[str, str], props: Node) -> Mapping[str, str]:
+    for name in variables:
+        if name.startswith("FC_") or not name[:1].isalpha() or not name.replace("_", "").isalnum():
+            raise TemplateError(
+                props.at(["environmentVariables", name]).place,
+                f"the variable {name!r}: FC takes letters, digits and _, first a letter, not FC_",
+            )
+    return variables
+
+
+def _validate(model: type[_M], node: Node) -> _M:
+    try:
+        return model.model_validate(node.plain())
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        path = ".".join(str(step) for step in first["loc"])
+        raise TemplateError(node.at(first["loc"]).place, f"{path}: {first['msg']}") from None
+
+
+def _key_of(function: FunctionSpec) -> str:
+    return function.key
+
+
+def _name_of(function: FunctionSpec) -> str:
+    return function.name
+
+
+def _folder_of(function: FunctionSpec) -> str:
+    return function.code.name

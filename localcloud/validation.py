@@ -1,0 +1,61 @@
+"""Checks what users of the local cloud hand in, and names the field that is wrong. Knows no service."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from localcloud.errors import SeedError
+
+if TYPE_CHECKING:
+    from fctoolkit.jsontypes import FrozenJson, JsonObject, JsonValue
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def checked(model: type[Model], value: FrozenJson, where: str) -> Model:
+    """`value` as `model`; SeedError naming every wrong field below the dotted path `where`."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        problems = [f"{_path(where, problem['loc'])}: {problem['msg']}" for problem in error.errors()]
+        raise SeedError("; ".join(problems)) from None
+
+
+def plain_json(value: FrozenJson, where: str) -> JsonValue:
+    """A copy of `value` in plain dicts and lists; SeedError when it holds what JSON cannot."""
+    try:
+        copied: JsonValue = json.loads(json.dumps(value))
+    except (TypeError, ValueError) as error:
+        raise SeedError(f"{where}: not JSON: {error}") from None
+    return copied
+
+
+def as_object(value: JsonValue, where: str) -> JsonObject:
+    """`value` when it is a JSON object, else SeedError."""
+    if not isinstance(value, dict):
+        raise SeedError(f"{where}: expected a JSON object, found {type(value).__name__}")
+    return value
+
+
+def as_list(value: JsonValue, where: str) -> list[JsonValue]:
+    """`value` when it is a JSON array, else SeedError."""
+    if not isinstance(value, list):
+        raise SeedError(f"{where}: expected a JSON array, found {type(value).__name__}")
+    return value
+
+
+def only(value: JsonObject, known: frozenset[str], where: str) -> None:
+    """SeedError when the object has a key that is not known."""
+    for key in value:
+        if key not in known:
+            raise SeedError(
+                f"{where}.{key}".lstrip(".") + f": not known; known are {', '.join(sorted(known))}"
+            )
+
+
+def _path(where: str, location: tuple[int | str, ...]) -> str:
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in location)
+    return (where + "".join(steps)).lstrip(".")

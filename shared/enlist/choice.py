@@ -1,0 +1,87 @@
+"""Which binding decides about an instance, if any: the part of planning that both jobs share. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from enlist.bindings.model import Binding
+from enlist.facts import HOLD_TAG, rfc3339
+from enlist.outcomes import UNSETTLED, Outcome, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from fctoolkit.jsontypes import FrozenJson
+
+_Binding = TypeVar("_Binding", bound=Binding)
+
+
+class Facts(Protocol):
+    """What both kinds of facts have."""
+
+    @property
+    def instance_id(self) -> str:
+        """The instance."""
+        ...
+
+    @property
+    def created_at(self) -> datetime | None:
+        """When it was created, None when that is not known."""
+        ...
+
+    @property
+    def tags(self) -> Mapping[str, str] | None:
+        """Its tags, None when they could not be read."""
+        ...
+
+    def as_record(self) -> dict[str, FrozenJson]:
+        """The published record, which patterns match."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Generic[_Binding]):
+    """The binding that decides about an instance, or the outcome when none does."""
+
+    binding: _Binding | None
+    outcome: Outcome | None = None
+
+
+def choose(facts: Facts, bindings: Sequence[_Binding]) -> Choice[_Binding]:
+    """The first binding that matches, unless the instance is on hold or too old for it."""
+    reasons: list[str] = []
+    for binding in bindings:
+        why = binding.mismatch(facts.as_record())
+        if not why:
+            kept_out = _kept_out(facts, binding)
+            if kept_out is None:
+                return Choice(binding)
+            return Choice(None, Outcome(facts.instance_id, *kept_out, binding.name, binding.target))
+        reasons.append(f"{binding.name} ({why})")
+    reason = f"no binding matches: {'; '.join(reasons)}" if reasons else "there is no binding for its kind"
+    return Choice(None, Outcome(facts.instance_id, Result.IGNORED, reason))
+
+
+def as_reported(verdict: Outcome, binding: Binding) -> Outcome:
+    """A verdict as its binding's mode reports it: a binding that only reports refuses nothing."""
+    if binding.mode == "plan" and verdict.result in UNSETTLED:
+        reason = f"mode plan; in apply it would be {verdict.result.value}: {verdict.reason}"
+        return replace(verdict, result=Result.IGNORED, reason=reason)
+    return verdict
+
+
+def _kept_out(facts: Facts, binding: Binding) -> tuple[Result, str] | None:
+    if facts.tags is None:
+        return Result.REJECTED, f"its tags could not be read, so {HOLD_TAG} cannot be ruled out"
+    if HOLD_TAG in facts.tags:
+        return Result.HELD, f"tagged {HOLD_TAG}"
+    if binding.created_after is None:
+        return None
+    if facts.created_at is None:
+        return Result.REJECTED, "it is not known when it was created, and the binding has created_after"
+    if facts.created_at < binding.created_after:
+        created, after = rfc3339(facts.created_at), rfc3339(binding.created_after)
+        return Result.IGNORED, f"created {created}, before created_after {after}"
+    return None

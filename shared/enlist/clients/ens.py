@@ -1,0 +1,123 @@
+"""Edge Node Service (ENS 2017-11-10, RPC style): instances and their tags, read only.
+
+Sources: https://www.alibabacloud.com/help/en/ens/developer-reference/api-ens-2017-11-10-describeinstances and
+-listtagresources. Limits: 100 ids and 100 items a call; 800 calls a second an account.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field, JsonValue
+
+from enlist.clients.wire import PAGE_SIZE, Answer, Session, chunks, paged, read, unreadable
+from enlist.facts import EdgeFacts, edge_facts
+from fctoolkit.client import ApiAnswer, ApiRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from enlist.endpoints import Endpoints
+
+VERSION = "2017-11-10"
+
+TAG_CHUNK = 50
+"""Resource ids that ListTagResources takes in one call."""
+
+_MOST_TAG_PAGES = 100
+_GOOD_CODES = frozenset({"", "0", "200"})
+
+
+class _InstancePage(Answer):
+    class _Instances(Answer):
+        instance: Annotated[tuple[dict[str, JsonValue], ...], Field(alias="Instance")] = ()
+
+    code: Annotated[str, Field(alias="Code")] = ""
+    message: Annotated[str, Field(alias="Message")] = ""
+    instances: Annotated[_Instances, Field(alias="Instances")] = _Instances()
+    total: Annotated[int, Field(alias="TotalCount")] = 0
+
+
+class _TagPage(Answer):
+    class _Tag(Answer):
+        resource_id: Annotated[str, Field(alias="ResourceId")] = ""
+        key: Annotated[str, Field(alias="TagKey")] = ""
+        value: Annotated[str, Field(alias="TagValue")] = ""
+
+    next_token: Annotated[str, Field(alias="NextToken")] = ""
+    tags: Annotated[tuple[_Tag, ...], Field(alias="TagResources")] = ()
+
+
+class EnsClient:
+    """ENS as one invocation uses it. Every method raises the `ApiError` tree.
+
+    ENS has one central endpoint, chosen by the function's region; an ENS region id such as
+    `cn-chengdu-telecom` is not an API region.
+    """
+
+    def __init__(self, session: Session, endpoints: Endpoints, function_region: str) -> None:
+        self._session = session
+        self._endpoint = endpoints.of("ens", function_region)
+
+    def describe_instances(self, instance_ids: Sequence[str] | None = None) -> tuple[EdgeFacts, ...]:
+        """DescribeInstances: the facts of these instances, or of all the account has; 100 a call.
+
+        Ids that do not exist are simply not in the answer. `tags` is None where ENS left them out: one page
+        of the vendor says that it always does, the answer's model has them.
+        """
+        if instance_ids is None:
+            return tuple(
+                paged(self._request("DescribeInstances", PageSize=str(PAGE_SIZE)), "PageNumber", self._page)
+            )
+        found: list[EdgeFacts] = []
+        for some in chunks(instance_ids, PAGE_SIZE):
+            ids = json.dumps([*some], separators=(",", ":"))
+            request = self._request("DescribeInstances", InstanceIds=ids, PageSize=str(PAGE_SIZE))
+            found.extend(paged(request, "PageNumber", self._page))
+        return tuple(found)
+
+    def list_tag_resources(self, instance_ids: Sequence[str]) -> dict[str, dict[str, str]]:
+        """ListTagResources: tags by instance id, for every id asked for; 50 a call."""
+        tags: dict[str, dict[str, str]] = {instance_id: {} for instance_id in instance_ids}
+        for some in chunks(instance_ids, TAG_CHUNK):
+            query = {f"ResourceId.{number}": one for number, one in enumerate(some, start=1)}
+            token = ""
+            for _ in range(_MOST_TAG_PAGES):
+                more = {"NextToken": token} if token else {}
+                page = read(
+                    _TagPage,
+                    self._session.send(
+                        self._request("ListTagResources", ResourceType="instance", **query, **more)
+                    ),
+                )
+                for tag in page.tags:
+                    tags.setdefault(tag.resource_id, {})[tag.key] = tag.value
+                token = page.next_token
+                if not token:
+                    break
+        return tags
+
+    def _page(self, request: ApiRequest) -> tuple[Sequence[EdgeFacts], int]:
+        answer = self._session.send(request)
+        page = read(_InstancePage, answer)
+        if page.code not in _GOOD_CODES:
+            raise unreadable(answer, page.message or "the answer's Code says that the call failed", page.code)
+        return [self._facts(item, answer) for item in page.instances.instance], page.total
+
+    def _facts(self, item: dict[str, JsonValue], answer: ApiAnswer) -> EdgeFacts:
+        facts = edge_facts(item)
+        if not facts.instance_id:
+            raise unreadable(answer, "Instances.Instance[]: an instance without InstanceId")
+        return facts
+
+    def _request(self, action: str, **query: str) -> ApiRequest:
+        return ApiRequest(
+            action=action,
+            version=VERSION,
+            method="POST",
+            endpoint=self._endpoint,
+            path="/",
+            query=query,
+            repeatable=True,
+        )

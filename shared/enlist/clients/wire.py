@@ -1,0 +1,94 @@
+"""What the three clients share: reading answers into models, and walking pages. Knows no single API."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from fctoolkit.errors import AnswerError, ApiFailure
+from fctoolkit.strictjson import dotted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from fctoolkit.client import ApiAnswer, ApiRequest
+    from fctoolkit.jsontypes import JsonObject
+
+PAGE_SIZE = 100
+"""The largest page that DescribeInstances, DescribeClusterNodes and ListInstance give."""
+
+_MOST_PAGES = 1000
+
+_Model = TypeVar("_Model", bound=BaseModel)
+_Item = TypeVar("_Item")
+
+
+class Session(Protocol):
+    """What the clients need of `fctoolkit.client.ApiSession`: one signed call, or an `ApiError`."""
+
+    def send(self, request: ApiRequest, /) -> ApiAnswer:
+        """The 2xx answer to a call. Raises the `ApiError` tree."""
+        ...
+
+
+class Answer(BaseModel):
+    """Base of the models of answers: what is not named is not read, and null is the same as absent."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, coerce_numbers_to_str=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        return {key: item for key, item in cast("JsonObject", value).items() if item is not None}
+
+
+def read(model: type[_Model], answer: ApiAnswer) -> _Model:
+    """The answer as a model. Raises `AnswerError` naming the field that is not as documented."""
+    try:
+        return model.model_validate(answer.payload)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        raise unreadable(answer, f"{dotted(first['loc'])}: {first['msg']}") from None
+
+
+def unreadable(answer: ApiAnswer, message: str, code: str = "unreadable") -> AnswerError:
+    """A 2xx answer that says something else than success, or nothing that can be read."""
+    return AnswerError(
+        ApiFailure(
+            action=answer.action,
+            host=answer.host,
+            status=answer.status,
+            code=code,
+            message=message,
+            request_id=answer.request_id,
+            attempts=answer.attempts,
+            maybe_done=True,
+        )
+    )
+
+
+def paged(
+    request: ApiRequest, page_key: str, call: Callable[[ApiRequest], tuple[Sequence[_Item], int]]
+) -> Iterator[_Item]:
+    """Every item of a paged listing, page by page.
+
+    `call` gives the items of one page and the total, 0 when the answer does not say; pages end at the total,
+    or at a page without items.
+    """
+    seen = 0
+    for page in range(1, _MOST_PAGES + 1):
+        items, total = call(replace(request, query={**request.query, page_key: str(page)}))
+        yield from items
+        seen += len(items)
+        if not items or (total and seen >= total):
+            return
+
+
+def chunks(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    """`items` in runs of at most `size`."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

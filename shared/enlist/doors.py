@@ -1,0 +1,240 @@
+"""The three doors of a function: events, timer ticks and HTTP requests become signals, a report an answer.
+
+Knows what a job takes and gives, and nothing of how it is done.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Protocol, TypeGuard
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from enlist.outcomes import QUIET, UNSETTLED, Outcome, Report, Result
+from enlist.signals import Signal, SignalRules
+from fctoolkit.errors import ApiError, ConfigurationError, EventError
+from fctoolkit.events import (
+    CloudEvent,
+    Event,
+    EventBatch,
+    HttpEvent,
+    RawEvent,
+    SingleEvent,
+    TimerEvent,
+    parse_event,
+    unwrap,
+)
+from fctoolkit.http import HttpError, HttpRequest, HttpResponse
+from fctoolkit.logging import bind
+from fctoolkit.router import EventRouter
+from fctoolkit.strictjson import dotted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from fctoolkit.context import Context
+    from fctoolkit.jsontypes import JsonValue
+
+LIMIT_BYTES = 256 * 1024
+"""Largest event that is read: EventBridge's own limit."""
+
+_LOG = logging.getLogger(__name__)
+
+
+_INSTANCES = ("instances", "instanceIds")
+
+
+class Run(Protocol):
+    """A job for one invocation: signals, or None for a sweep, to a report."""
+
+    def __call__(
+        self, signals: Sequence[Signal] | None, context: Context, *, dry_run: bool = False
+    ) -> Report:
+        """The report. Raises the toolkit's errors when nothing could be settled."""
+        ...
+
+
+class Request(BaseModel):
+    """Instances named by a person or program: the body of `POST /`, or of a direct invocation.
+
+    In JSON: `{"instances": ["i-…"], "regionId": "…", "dryRun": true, "retry": true}`. The key `instanceIds`,
+    as custom events have it, does for `instances`.
+
+    Attributes:
+        instances: 1 to 100 instance ids. Bindings decide where they belong; a request cannot.
+        region_id: API region of the instances; only Elasticsearch ids need one, and only to save calls.
+        dry_run: plan and report, do nothing.
+        retry: attach although an attach of the same instance failed within a day.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, alias_generator=to_camel)
+
+    instances: Annotated[
+        list[str], Field(min_length=1, max_length=100, validation_alias=AliasChoices(*_INSTANCES))
+    ]
+    region_id: str = ""
+    dry_run: bool = False
+    retry: bool = False
+
+
+class Doors:
+    """Takes what FC delivers to one function.
+
+    Args:
+        rules: which events are signals.
+        run: the job.
+        path: name of the HTTP route beside `/`, such as `/attach`.
+    """
+
+    def __init__(self, rules: SignalRules, run: Run, path: str) -> None:
+        self._rules = rules
+        self._run = run
+        self._router = EventRouter(limit_bytes=LIMIT_BYTES)
+        self._router.timer()(self._on_timer)
+        self._router.default(self._on_event)
+        for route in ("/", path):
+            self._router.http("POST", route)(_explained(self._on_http))
+
+    def take(self, raw: bytes, context: Context) -> JsonValue:
+        """What the function returns. Raises `NotSettledError` when an outcome is `rejected` or `failed`."""
+        try:
+            return self._router.dispatch(raw, context)
+        except EventError as error:
+            report = Report((_refusal(error),))
+            log_outcomes(report)
+            report.raise_unsettled()
+            raise
+
+    def _on_timer(self, event: TimerEvent, context: Context) -> JsonValue:
+        """A sweep. What it rejects is reported and does not raise.
+
+        The next tick would only reject it again, and a tick in a dead-letter queue names no instance.
+        """
+        _LOG.info("sweep", extra={"trigger": event.trigger_name, "trigger_time": event.trigger_time})
+        report = self._run(None, context)
+        log_outcomes(report, quiet=True)
+        report.raise_unsettled({Result.FAILED})
+        return report.as_record(quiet=True)
+
+    def _on_event(self, event: Event, context: Context) -> JsonValue:
+        if isinstance(event, RawEvent) and _names_instances(event.value):
+            report = self._settle_request(event.value, context)
+        else:
+            report = self._settle_event(event, context)
+        report.raise_unsettled()
+        return report.as_record()
+
+    def _on_http(self, request: HttpRequest, context: Context) -> HttpResponse:
+        body = request.json()
+        if _names_instances(body):
+            report = self._settle_request(body, context)
+        else:
+            carried = parse_event(request.body, limit_bytes=LIMIT_BYTES)
+            if isinstance(carried, (HttpEvent, TimerEvent, RawEvent)):
+                raise HttpError(
+                    400, "InvalidRequest", "the body names no instances and is no event", field="instances"
+                )
+            report = self._settle_event(carried, context)
+        return HttpResponse(_status(report), {"requestId": context.request_id, **report.as_record()})
+
+    def _settle_request(self, body: dict[str, JsonValue], context: Context) -> Report:
+        request = _read_request(body)
+        ids = [
+            self._rules.check_id(one, f"instances[{index}]") for index, one in enumerate(request.instances)
+        ]
+        signals = [Signal(one, request.region_id, "http", request.retry) for one in dict.fromkeys(ids)]
+        report = self._run(signals, context, dry_run=request.dry_run)
+        log_outcomes(report)
+        return report
+
+    def _settle_event(self, event: Event, context: Context) -> Report:
+        """Reads one event or every item of a batch; what can be read is settled."""
+        items = event.items if isinstance(event, EventBatch) else (event,)
+        signals: dict[str, Signal] = {}
+        outcomes: list[Outcome] = []
+        for index, item in enumerate(items):
+            try:
+                for signal in self._signals_of(item, context.account_id, outcomes):
+                    signals[signal.instance_id] = signal
+            except EventError as error:
+                refusal = _refusal(error)
+                place = f"[{index}] " if isinstance(event, EventBatch) else ""
+                outcomes.append(replace(refusal, reason=f"{place}{refusal.reason}"))
+        if isinstance(event, CloudEvent):
+            bind(event_id=event.id, event_source=event.source)
+        if signals:
+            outcomes.extend(self._run(list(signals.values()), context).outcomes)
+        report = Report(tuple(outcomes))
+        log_outcomes(report)
+        return report
+
+    def _signals_of(
+        self, item: SingleEvent | EventError, account_id: str, outcomes: list[Outcome]
+    ) -> tuple[Signal, ...]:
+        if isinstance(item, EventError):
+            raise item
+        event = unwrap(item)
+        if isinstance(event, (RawEvent, TimerEvent, HttpEvent, EventBatch)):
+            raise EventError("", "an event of a known shape", "something else")
+        signals = self._rules.read(event, account_id)
+        if not signals:
+            outcomes.append(Outcome("", Result.IGNORED, f"not a signal of this function: {_describe(event)}"))
+        return signals
+
+
+def log_outcomes(report: Report, *, quiet: bool = False) -> None:
+    """One line for each outcome, warnings for what did not settle, and one line that counts them."""
+    for outcome in report.outcomes:
+        if quiet and outcome.result in QUIET:
+            continue
+        level = logging.WARNING if outcome.result in UNSETTLED else logging.INFO
+        _LOG.log(level, "%s", outcome.result.value, extra={"outcome": outcome.as_record()})
+    _LOG.info("done", extra={"counts": report.counts()})
+
+
+def _refusal(error: EventError) -> Outcome:
+    return Outcome("", Result.REJECTED, str(error), field=error.field)
+
+
+def _describe(event: SingleEvent) -> str:
+    source, kind = getattr(event, "source", ""), getattr(event, "type", "")
+    return f"source {source!r}, type {kind!r}" if source else type(event).__name__
+
+
+def _names_instances(body: JsonValue) -> TypeGuard[dict[str, JsonValue]]:
+    return isinstance(body, dict) and not body.keys().isdisjoint(_INSTANCES)
+
+
+def _read_request(body: dict[str, JsonValue]) -> Request:
+    try:
+        return Request.model_validate(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        raise EventError(
+            dotted(first["loc"]), first["msg"].removeprefix("Input should be "), "something else"
+        ) from None
+
+
+def _status(report: Report) -> int:
+    results = {outcome.result for outcome in report.outcomes}
+    if Result.FAILED in results:
+        return 502
+    return 422 if Result.REJECTED in results else 200
+
+
+def _explained(
+    handler: Callable[[HttpRequest, Context], HttpResponse],
+) -> Callable[[HttpRequest, Context], HttpResponse]:
+    """Errors that the caller can act on become JSON answers that say so; the router hides all others."""
+
+    def explain(request: HttpRequest, context: Context) -> HttpResponse:
+        try:
+            return handler(request, context)
+        except ApiError as error:
+            raise HttpError(502, type(error).__name__, str(error)) from error
+        except ConfigurationError as error:
+            raise HttpError(500, type(error).__name__, str(error)) from error
+
+    return explain

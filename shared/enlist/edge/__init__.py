@@ -1,0 +1,8 @@
+"""The job of joining ENS instances to edge clusters.
+
+view     what was observed: data only
+observe  asks ENS and CS, and decides nothing
+plan     pure: what to do, what not, and why
+apply    the only writes
+job      one invocation of it: observe, plan, look wider, plan again, apply
+"""

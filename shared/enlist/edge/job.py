@@ -1,0 +1,61 @@
+"""One invocation of the edge job, from signals to a report. Wires observe, plan and apply."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from enlist.clients.cs import CsClient
+from enlist.clients.ens import EnsClient
+from enlist.edge.apply import EdgeApplier
+from enlist.edge.observe import EdgeObserver
+from enlist.edge.plan import Plan, plan
+from enlist.outcomes import Outcome, Report, Result
+from enlist.signals import Signal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from enlist.means import Means
+
+
+def run(means: Means, signals: Sequence[Signal] | None, dry_run: bool) -> Report:  # noqa: FBT001 -- `Job`'s shape
+    """Brings the signalled ENS instances into their clusters; with None, all that a binding can concern.
+
+    Raises the `ApiError` tree only when ENS does not answer, which concerns all instances alike.
+    """
+    endpoints = means.settings.endpoints
+    cs = CsClient(means.session, endpoints)
+    ens = EnsClient(means.session, endpoints, means.function_region)
+    now = datetime.fromtimestamp(means.clock.now(), UTC)
+    decided = _decide(EdgeObserver(cs, ens, means.bindings.edge, now), means, signals)
+    applier = EdgeApplier(cs, means.clock, means.settings.task_wait, means.deadline)
+    outcomes = [*decided.outcomes]
+    for action in decided.actions:
+        if dry_run:
+            reason = "dry run: it would be attached now"
+            binding = action.binding
+            outcomes.extend(
+                Outcome(one, Result.IGNORED, reason, binding.name, binding.cluster)
+                for one in action.instance_ids
+            )
+        else:
+            outcomes.extend(applier.attach(action))
+    return Report(tuple(outcomes))
+
+
+def _decide(observer: EdgeObserver, means: Means, signals: Sequence[Signal] | None) -> Plan:
+    bindings = means.bindings.edge
+    if not bindings and signals is None:
+        return Plan((), ())
+    found = observer.look_at_instances(
+        None if signals is None else [signal.instance_id for signal in signals]
+    )
+    wanted = [Signal(instance_id, door="timer") for instance_id in found] if signals is None else signals
+    observer.look_at_targets()
+    first = plan(observer.view(), bindings, wanted)
+    if not first.actions:
+        return first
+    # Whether an instance belongs to yet another cluster is asked only for those about to be attached.
+    observer.look_elsewhere(first.instance_ids())
+    return plan(observer.view(), bindings, wanted)

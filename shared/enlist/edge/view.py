@@ -1,0 +1,57 @@
+"""What one invocation has observed about ENS instances and edge clusters. Data only; knows no API calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from enlist.clients.cs import Cluster, Node, Task
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from enlist.facts import EdgeFacts
+    from enlist.troubles import Trouble
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterView:
+    """A cluster as far as it was looked at.
+
+    Attributes:
+        cluster: None when only its nodes and tasks were asked for.
+        trouble: why something about it could not be established.
+        nodepools: ids of its node pools, None when nobody asked.
+        in_flight: instances that unfinished attach tasks name.
+    """
+
+    cluster: Cluster | None = None
+    trouble: Trouble | None = None
+    nodepools: frozenset[str] | None = None
+    in_flight: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeView:
+    """Everything the planner may know.
+
+    Attributes:
+        now: when it was observed, aware, UTC.
+        instances: facts by instance id; an id that is missing is not visible to this account.
+        clusters: by cluster id, targets only.
+        nodes: by instance id, in whichever cluster: `(cluster id, node)`.
+        tasks: by instance id, newest first: those that are unfinished, and those that ended lately.
+        node_quotas: nodes a cluster may have, by region; None when CS does not say.
+        elsewhere: trouble in looking at the other clusters, which concerns every instance.
+    """
+
+    now: datetime
+    instances: Mapping[str, EdgeFacts]
+    clusters: Mapping[str, ClusterView] = field(default_factory=dict[str, ClusterView])
+    nodes: Mapping[str, tuple[tuple[str, Node], ...]] = field(
+        default_factory=dict[str, tuple[tuple[str, Node], ...]]
+    )
+    tasks: Mapping[str, tuple[Task, ...]] = field(default_factory=dict[str, tuple[Task, ...]])
+    node_quotas: Mapping[str, int | None] = field(default_factory=dict[str, int | None])
+    elsewhere: Trouble | None = None

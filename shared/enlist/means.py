@@ -1,0 +1,33 @@
+"""What a job is given for one invocation. Data only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from enlist.bindings.model import Bindings
+    from enlist.clients.wire import Session
+    from enlist.settings import Settings
+    from fctoolkit.clock import Clock, Deadline
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a job is given for one invocation.
+
+    Attributes:
+        session: sends this invocation's calls.
+        settings: what the environment says.
+        bindings: the user's policy.
+        clock: says when it is, and waits.
+        deadline: by when it must be done.
+        function_region: API region the function runs in.
+    """
+
+    session: Session
+    settings: Settings
+    bindings: Bindings
+    clock: Clock
+    deadline: Deadline
+    function_region: str

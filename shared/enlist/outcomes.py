@@ -1,0 +1,115 @@
+"""What became of each instance, and what the invocation says of it all. Pure data; knows no API."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from enlist.errors import NotSettledError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from fctoolkit.jsontypes import JsonObject
+
+
+class Result(StrEnum):
+    """How it ended for one instance (edge) or one pair (search), this time."""
+
+    ATTACHED = "attached"
+    """It is a node now: its task has succeeded."""
+    ATTACHING = "attaching"
+    """Accepted; a task is running. A later sweep settles it."""
+    CONNECTED = "connected"
+    """The connection was made now."""
+    ALREADY = "already"
+    """It is where it should be; nothing was done."""
+    DEFERRED = "deferred"
+    """Not ready, or not its turn. Nothing was done; the next event or sweep looks again."""
+    HELD = "held"
+    """Somebody wants it left alone."""
+    IGNORED = "ignored"
+    """No binding asks for it, or its binding only reports."""
+    REJECTED = "rejected"
+    """Refused: repeating it as it is cannot help."""
+    FAILED = "failed"
+    """Tried, and it went wrong."""
+
+
+UNSETTLED = frozenset({Result.REJECTED, Result.FAILED})
+"""Results that make an invocation raise."""
+
+QUIET = frozenset({Result.IGNORED, Result.ALREADY})
+"""Results that a sweep counts but does not list: on a large account they are nearly all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one instance.
+
+    Attributes:
+        instance_id: the instance the signal named; empty when an event could not be read that far.
+        result: how it ended.
+        reason: why, for a person.
+        binding: name of the binding that decided, empty when none did.
+        target: cluster id (edge) or the peer's instance id (search).
+        task_id: the cluster task to follow, when one is known.
+        request_id: the vendor's request id of the call that decided.
+        field: the field at fault when an event or request was refused.
+        duration_ms: time the deciding call took, milliseconds; 0 when no call was made for it.
+    """
+
+    instance_id: str
+    result: Result
+    reason: str
+    binding: str = ""
+    target: str = ""
+    task_id: str = ""
+    request_id: str = ""
+    field: str = ""
+    duration_ms: int = 0
+
+    def as_record(self) -> JsonObject:
+        """The outcome as flat JSON, camelCase, empty values left out."""
+        record: JsonObject = {
+            "instanceId": self.instance_id,
+            "result": self.result.value,
+            "reason": self.reason,
+            "binding": self.binding,
+            "target": self.target,
+            "taskId": self.task_id,
+            "requestId": self.request_id,
+            "field": self.field,
+            "durationMs": self.duration_ms,
+        }
+        return {key: value for key, value in record.items() if value not in ("", 0)}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All outcomes of one invocation."""
+
+    outcomes: tuple[Outcome, ...]
+
+    def counts(self) -> dict[str, int]:
+        """How many outcomes of each result, results that did not occur left out."""
+        return dict(sorted(Counter(outcome.result.value for outcome in self.outcomes).items()))
+
+    def unsettled(self) -> tuple[Outcome, ...]:
+        """The outcomes that make an invocation raise."""
+        return tuple(outcome for outcome in self.outcomes if outcome.result in UNSETTLED)
+
+    def as_record(self, *, quiet: bool = False) -> JsonObject:
+        """`{"counts": {...}, "outcomes": [...]}`; `quiet` leaves out what a sweep only counts."""
+        shown = [o.as_record() for o in self.outcomes if not (quiet and o.result in QUIET)]
+        return {"counts": {**self.counts()}, "outcomes": [*shown]}
+
+    def raise_unsettled(self, results: Iterable[Result] = UNSETTLED) -> None:
+        """Raises `NotSettledError` if an outcome has one of `results`."""
+        wanted = frozenset(results)
+        bad = [outcome for outcome in self.outcomes if outcome.result in wanted]
+        if bad:
+            lines = "; ".join(f"{o.instance_id or 'event'} {o.result.value}: {o.reason}" for o in bad)
+            raise NotSettledError(f"{len(bad)} of {len(self.outcomes)} not settled: {lines}")

@@ -1,0 +1,69 @@
+"""The only write between Elasticsearch instances: AddConnectableCluster. Plans nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from enlist.clients.elasticsearch import AddConnectableClusterRequest, ElasticsearchClient, client_token
+from enlist.outcomes import Outcome, Result
+from enlist.search.plan import Connect, pair_of
+from enlist.troubles import result_of
+from fctoolkit.errors import ApiError
+
+if TYPE_CHECKING:
+    from fctoolkit.clock import Clock
+
+GENERATION_SECONDS = 3600
+"""One generation of tokens, so that a repeat within it is the same request to the vendor.
+
+After a disconnect, connecting again takes effect in the next generation at the latest, however long the
+vendor remembers a token."""
+
+
+class SearchApplier:
+    """Connects the pairs a plan asks for."""
+
+    def __init__(self, client: ElasticsearchClient, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+
+    def connect(self, action: Connect) -> Outcome:
+        """The outcome of one pair. API errors become outcomes, they are not raised."""
+        first, second = pair_of(action.instance_id, action.peer_id)
+        generation = str(int(self._clock.now() // GENERATION_SECONDS))
+        request = AddConnectableClusterRequest(
+            instance_id=first, remote_id=second, client_token=client_token(first, second, generation)
+        )
+        started = self._clock.monotonic()
+        try:
+            answer = self._client.add_connectable_cluster(action.binding.region, request)
+        except ApiError as error:
+            result, reason = self._after_error(action, error)
+            return self._outcome(action, result, reason, error.failure.request_id, started)
+        if not answer.result:
+            reason = "Elasticsearch answered 200 with Result false: nothing was configured"
+            return self._outcome(action, Result.FAILED, reason, answer.request_id, started)
+        return self._outcome(action, Result.CONNECTED, "connected now", answer.request_id, started)
+
+    def _after_error(self, action: Connect, error: ApiError) -> tuple[Result, str]:
+        if error.failure.maybe_done:
+            try:
+                connected = self._client.list_connected_clusters(action.binding.region, action.instance_id)
+            except ApiError:
+                connected = frozenset[str]()
+            if action.peer_id in connected:
+                return Result.CONNECTED, f"the answer was lost, but the connection is there: {error}"
+        return result_of(error), str(error)
+
+    def _outcome(
+        self, action: Connect, result: Result, reason: str, request_id: str, started: float
+    ) -> Outcome:
+        return Outcome(
+            action.instance_id,
+            result,
+            reason,
+            action.binding.name,
+            action.peer_id,
+            request_id=request_id,
+            duration_ms=round((self._clock.monotonic() - started) * 1000),
+        )

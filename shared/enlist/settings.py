@@ -1,0 +1,96 @@
+"""The function's environment, read and checked once. Knows the names of variables, not what they lead to.
+
+ENLIST_BINDINGS       path of a bindings file, YAML or packed JSON; default: bindings.json beside the code
+ENLIST_SIGNALS        JSON, which events count as signals; see `enlist.signals`
+ENLIST_TASK_WAIT      seconds to wait for a cluster task after an attach; default 0
+ENLIST_ENDPOINT_URL   one address for all services; ENLIST_ENDPOINT_URL_CS, _ENS, _ELASTICSEARCH for one
+ENLIST_NETWORK        public (default) or vpc
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from enlist.endpoints import Endpoints
+from fctoolkit.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PACKED_BINDINGS = "bindings.json"
+
+_ENDPOINT = "ENLIST_ENDPOINT_URL"
+_ADDRESS = re.compile(r"(https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?)/?")
+_SERVICES = ("cs", "ens", "elasticsearch")
+_LONGEST_TASK_WAIT = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the environment says.
+
+    Attributes:
+        bindings_path: the bindings file.
+        signals: the text of ENLIST_SIGNALS, empty for the defaults.
+        task_wait: seconds, 0 to 3600.
+        endpoints: where the services are.
+    """
+
+    bindings_path: str = PACKED_BINDINGS
+    signals: str = ""
+    task_wait: float = 0.0
+    endpoints: Endpoints = field(default_factory=Endpoints)
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Settings:
+        """Reads the variables above. Raises `ConfigurationError` naming the one at fault."""
+        if environ.get("ENLIST_STORE"):
+            raise ConfigurationError(
+                "ENLIST_STORE: this version keeps no store; it looks at nodes, tasks and connections before "
+                "it acts. Unset the variable and keep reservedConcurrency at 1"
+            )
+        code = environ.get("FC_FUNC_CODE_PATH", "").rstrip("/")
+        packed = f"{code}/{PACKED_BINDINGS}" if code else PACKED_BINDINGS
+        return cls(
+            bindings_path=environ.get("ENLIST_BINDINGS") or packed,
+            signals=environ.get("ENLIST_SIGNALS", ""),
+            task_wait=_task_wait(environ.get("ENLIST_TASK_WAIT", "")),
+            endpoints=_endpoints(environ),
+        )
+
+
+def _task_wait(text: str) -> float:
+    try:
+        seconds = float(text or 0)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds <= _LONGEST_TASK_WAIT:
+        raise ConfigurationError(f"ENLIST_TASK_WAIT: expected seconds from 0 to 3600, found {text!r}")
+    return seconds
+
+
+def _endpoints(environ: Mapping[str, str]) -> Endpoints:
+    overrides: dict[str, str] = {}
+    for service in ("", *_SERVICES):
+        name = f"{_ENDPOINT}_{service.upper()}" if service else _ENDPOINT
+        if address := environ.get(name, ""):
+            overrides[service] = _address(name, address)
+    network = environ.get("ENLIST_NETWORK") or "public"
+    if network not in ("public", "vpc"):
+        raise ConfigurationError(f"ENLIST_NETWORK: expected public or vpc, found {network!r}")
+    return Endpoints("vpc" if network == "vpc" else "public", overrides)
+
+
+def _address(name: str, text: str) -> str:
+    # First, so that no password is quoted below.
+    if "@" in text:
+        raise ConfigurationError(f"{name}: must not hold a user or a password")
+    found = _ADDRESS.fullmatch(text)
+    if not found:
+        raise ConfigurationError(
+            f"{name}: expected http://host[:port] or https://host[:port], found {text!r}"
+        )
+    return found[1]

@@ -1,0 +1,208 @@
+"""Signals: which instances an event is about, and which events count. Pure; knows no API.
+
+Which events exist is partly inferred: no official event says "ENS instance ready" or "Elasticsearch instance
+active". So the patterns below are defaults, and ENLIST_SIGNALS replaces them, per kind:
+
+    {"edge": [<event pattern>, …], "search": [<event pattern>, …]}
+
+Patterns are EventBridge's, matched against the event as it arrived. A signal is only a hint: what it names is
+looked up before anything is decided.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+
+from pydantic import JsonValue, TypeAdapter, ValidationError
+
+from enlist.identifiers import ResourceId, SearchId
+from fctoolkit.errors import ConfigurationError, EventError, PatternError
+from fctoolkit.events import (
+    ActionTrailRecord,
+    CloudEvent,
+    CloudMonitorEvent,
+    ConfigChange,
+    Detail,
+    SingleEvent,
+)
+from fctoolkit.pattern import Pattern, compile_pattern
+from fctoolkit.strictjson import JsonError, decode, excerpt
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from fctoolkit.jsontypes import FrozenJson
+
+Kind: TypeAlias = Literal["edge", "search"]
+"""`edge`: ENS instances into clusters. `search`: Elasticsearch instances with their peers."""
+
+Door: TypeAlias = Literal["event", "timer", "http"]
+
+CUSTOM_SOURCE = "enlist.custom"
+"""Source of the events that users publish themselves; see `events/`."""
+
+_ENS = ["acs.ens", "acs:ens"]
+_ELASTICSEARCH = ["acs.elasticsearch", "acs:elasticsearch"]
+_CREATED = ["EnsInstance:Create", "EnsInstance[Create"]
+_CREATE = ["createInstance", "CreateInstance", "create", "Create"]
+
+DEFAULT_PATTERNS: Mapping[Kind, tuple[FrozenJson, ...]] = {
+    "edge": (
+        {"source": _ENS, "type": [{"prefix": f"ens:CloudMonitor:{one}"} for one in _CREATED]},
+        {
+            "source": _ENS,
+            "type": [{"prefix": "ens:CloudMonitor:"}],
+            "data": {"name": [{"prefix": one} for one in _CREATED]},
+        },
+        {"product": ["ENS", "Ens", "ens"], "name": [{"prefix": "EnsInstance:Create"}]},
+        {
+            "source": _ENS,
+            "type": [{"prefix": "ens:ActionTrail:"}],
+            "data": {"eventName": [*_CREATE, "RunInstances"]},
+        },
+        {"serviceName": ["Ens", "ENS", "ens"], "eventName": [*_CREATE, "RunInstances"]},
+        {"source": [CUSTOM_SOURCE], "type": ["ens:Instance:Ready"]},
+    ),
+    "search": (
+        {
+            "source": _ELASTICSEARCH,
+            "type": [{"prefix": "elasticsearch:ActionTrail:"}],
+            "data": {"eventName": _CREATE},
+        },
+        {"serviceName": ["Elasticsearch", "elasticsearch"], "eventName": _CREATE},
+        {
+            "source": _ELASTICSEARCH,
+            "type": ["elasticsearch:Config:ConfigurationItemChangeNotification"],
+            "data": {"resourceEventType": ["DISCOVERED"]},
+        },
+        {"resourceType": ["ACS::Elasticsearch::Instance"], "resourceEventType": ["DISCOVERED"]},
+        {"ResourceType": ["ACS::Elasticsearch::Instance"], "ResourceEventType": ["DISCOVERED"]},
+        {"source": [CUSTOM_SOURCE], "type": ["elasticsearch:Instance:Active"]},
+    ),
+}
+
+_ID_KEYS = ("instanceIds", "InstanceIds", "instanceId", "InstanceId")
+_MOST_IDS = 100
+_IDS: Mapping[Kind, TypeAdapter[str]] = {"edge": TypeAdapter(ResourceId), "search": TypeAdapter(SearchId)}
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One instance to look at, and why.
+
+    Attributes:
+        instance_id: an id of the right shape; whether it exists is not known yet.
+        region: API region the event named, empty when it did not.
+        door: how it came in.
+        retry: an operator asks to try again although an attempt failed lately.
+    """
+
+    instance_id: str
+    region: str = ""
+    door: Door = "event"
+    retry: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SignalRules:
+    """Which events count as signals of one kind."""
+
+    kind: Kind
+    patterns: tuple[Pattern, ...]
+
+    @classmethod
+    def of(cls, kind: Kind, text: str = "") -> SignalRules:
+        """The rules of a kind: the defaults, or what ENLIST_SIGNALS says. Raises `ConfigurationError`."""
+        given = _given(text) if text else {}
+        try:
+            return cls(kind, tuple(compile_pattern(one) for one in given.get(kind, DEFAULT_PATTERNS[kind])))
+        except PatternError as error:
+            raise ConfigurationError(f"ENLIST_SIGNALS: {kind}: {error}") from None
+
+    def read(self, event: SingleEvent, account_id: str) -> tuple[Signal, ...]:
+        """The signals of one event; empty when it is none of this kind.
+
+        `account_id` is the function's own account, empty when unknown. Raises `EventError`, naming the field,
+        for an event that matches and cannot be used: a call that failed, another account's event, no id, a
+        wrong id.
+        """
+        document = getattr(event, "document", None)
+        if not any(pattern.matches(document) for pattern in self.patterns):
+            return ()
+        detail, prefix = (event.detail(), "data.") if isinstance(event, CloudEvent) else (event, "")
+        if isinstance(detail, ActionTrailRecord) and detail.failed:
+            found = detail.error_code or detail.error_message or ""
+            raise EventError(f"{prefix}errorCode", "a call that succeeded", excerpt(found))
+        self._check_account(event, detail, account_id)
+        ids = _instance_ids(detail)
+        if not ids:
+            raise EventError(prefix.rstrip("."), "an instance id where this event has them", "none")
+        if len(ids) > _MOST_IDS:
+            raise EventError(prefix.rstrip("."), f"at most {_MOST_IDS} instance ids", str(len(ids)))
+        region = _region(event, detail)
+        return tuple(Signal(self.check_id(one, f"{prefix}instanceId"), region) for one in ids)
+
+    def check_id(self, instance_id: str, field: str) -> str:
+        """The id itself when its shape is right. Raises `EventError` at `field`."""
+        try:
+            return _IDS[self.kind].validate_python(instance_id)
+        except ValidationError as error:
+            message = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, expected ")
+            raise EventError(field, message, excerpt(instance_id)) from None
+
+    def _check_account(self, event: SingleEvent, detail: Detail | SingleEvent, account_id: str) -> None:
+        named = event.account_ids()
+        if isinstance(detail, (CloudMonitorEvent, ConfigChange)):
+            named |= detail.account_ids()
+        others = sorted(named - {account_id})
+        if account_id and others:
+            field = "aliyunaccountid" if isinstance(event, CloudEvent) else "account"
+            raise EventError(field, f"an event of account {account_id}", f"one of account {others[0]}")
+
+
+def _given(text: str) -> dict[str, Sequence[FrozenJson]]:
+    try:
+        value = decode(text)
+    except JsonError as error:
+        raise ConfigurationError(f"ENLIST_SIGNALS: {error}") from None
+    kinds = get_args(Kind)
+    if not isinstance(value, dict) or not set(value) <= set(kinds):
+        raise ConfigurationError(
+            f"ENLIST_SIGNALS: expected an object with {' and '.join(kinds)}, each an array"
+        )
+    given: dict[str, Sequence[FrozenJson]] = {}
+    for kind, patterns in value.items():
+        if not isinstance(patterns, list) or not patterns:
+            raise ConfigurationError(f"ENLIST_SIGNALS: {kind}: expected a non-empty array of event patterns")
+        given[kind] = patterns
+    return given
+
+
+def _instance_ids(detail: Detail | SingleEvent) -> tuple[str, ...]:
+    if isinstance(detail, (ActionTrailRecord, CloudMonitorEvent)):
+        return detail.instance_ids()
+    if isinstance(detail, ConfigChange):
+        return (detail.resource_id,)
+    return _custom_ids(detail) if isinstance(detail, dict) else ()
+
+
+def _custom_ids(data: Mapping[str, JsonValue]) -> tuple[str, ...]:
+    """Ids of a custom event: every text under one of `_ID_KEYS`, each once."""
+    found: dict[str, None] = {}
+    for key in _ID_KEYS:
+        value = data.get(key)
+        for one in value if isinstance(value, list) else [value]:
+            if one is None:
+                continue
+            if not isinstance(one, str):
+                raise EventError(f"data.{key}", "instance ids as texts", excerpt(one))
+            found[one] = None
+    return tuple(found)
+
+
+def _region(event: SingleEvent, detail: Detail | SingleEvent) -> str:
+    if isinstance(detail, (ActionTrailRecord, CloudMonitorEvent, ConfigChange)):
+        return detail.region() or event.region() or ""
+    region = detail.get("regionId") if isinstance(detail, dict) else None
+    return region if isinstance(region, str) else event.region() or ""

@@ -1,0 +1,39 @@
+"""What an API error means for an instance. Pure; the same for both jobs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from enlist.outcomes import Result
+from fctoolkit.errors import AccessDeniedError, ApiError, PermanentError, ThrottledError
+from fctoolkit.retry import FailureKind, classify
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something that could not be established, and what that means for the instances that depend on it."""
+
+    result: Result
+    reason: str
+    request_id: str = ""
+
+
+def trouble_of(error: ApiError, doing: str) -> Trouble:
+    """The trouble behind an API error; `doing` says what could not be established."""
+    return Trouble(result_of(error), f"{doing}: {error}", error.failure.request_id)
+
+
+def result_of(error: ApiError) -> Result:
+    """The result that an API error leads to.
+
+    `deferred` when nothing was done and waiting helps: throttled, the resource is busy, no time was left to
+    begin. `rejected` when the service refuses the request itself. `failed` for all else: what an operator
+    must mend, such as a missing permission, and what has an unclear end.
+    """
+    failure = error.failure
+    busy = classify(failure.code, failure.status) is FailureKind.BUSY
+    if isinstance(error, ThrottledError) or busy or failure.attempts == 0:
+        return Result.DEFERRED
+    if isinstance(error, PermanentError) and not isinstance(error, AccessDeniedError):
+        return Result.REJECTED
+    return Result.FAILED

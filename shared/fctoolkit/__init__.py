@@ -1,0 +1,11 @@
+"""A toolkit for event-driven functions on Alibaba Cloud Function Compute (FC 3.0, Python).
+
+The package imports nothing by itself: import the module you use, so that a cold start pays for no more.
+
+    signing, credentials, transport, client, answers, retry    signed calls to Alibaba Cloud APIs
+    events, eventmodel, pattern, router, http                   what reaches a function, and where it goes
+    context, clock, logging, errors, jsontypes, strictjson      the ground the others stand on
+    testing                                                     for tests of functions
+
+It knows nothing of ENS, clusters or Elasticsearch: that is the product's business.
+"""

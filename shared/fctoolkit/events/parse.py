@@ -1,0 +1,184 @@
+"""From bytes to an event: one parser for all that can reach a function. Knows shapes, not their meaning."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from fctoolkit.errors import EventError
+from fctoolkit.events.actiontrail import ActionTrailRecord
+from fctoolkit.events.cloudevent import CloudEvent
+from fctoolkit.events.cloudmonitor import CloudMonitorEvent
+from fctoolkit.events.config import ConfigChange
+from fctoolkit.events.timer import TimerEvent
+from fctoolkit.http import HttpEvent
+from fctoolkit.strictjson import MAX_DEPTH, JsonError, Place, decode, dotted, excerpt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fctoolkit.jsontypes import JsonObject, JsonValue
+
+LIMIT_BYTES = 256 * 1024
+"""EventBridge's limit for one event. FC itself delivers up to 32 MB, asynchronously up to 128 KB."""
+
+MNS_MESSAGE = "mns:Queue:SendMessage"
+"""The type of a CloudEvent that carries a message of an MNS queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawEvent:
+    """Something that is no known shape.
+
+    Attributes:
+        body: the bytes as they came; for a part of another event, its text or JSON in UTF-8.
+        value: the decoded JSON, None when the bytes are not JSON.
+    """
+
+    body: bytes
+    value: JsonValue = None
+
+    def account_ids(self) -> frozenset[str]:
+        """Empty: it does not say."""
+        return frozenset()
+
+    def region(self) -> str | None:
+        """None: it does not say."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class EventBatch:
+    """Several events delivered at once. An item that cannot be read is its error, so the others can go on."""
+
+    items: tuple[SingleEvent | EventError, ...]
+
+    def account_ids(self) -> frozenset[str]:
+        """The accounts of all readable items together."""
+        return frozenset[str]().union(*(item.account_ids() for item in self._events()))
+
+    def region(self) -> str | None:
+        """The region of all readable items, None when they differ or do not say."""
+        regions = {item.region() for item in self._events()}
+        return regions.pop() if len(regions) == 1 else None
+
+    def _events(self) -> Iterator[SingleEvent]:
+        return (item for item in self.items if not isinstance(item, EventError))
+
+
+ModelEvent: TypeAlias = (
+    CloudEvent | CloudMonitorEvent | ActionTrailRecord | ConfigChange | TimerEvent | HttpEvent
+)
+SingleEvent: TypeAlias = ModelEvent | RawEvent
+Event: TypeAlias = SingleEvent | EventBatch
+
+
+_TELLING_KEYS: Final[tuple[tuple[type[ModelEvent], frozenset[str]], ...]] = (
+    (CloudEvent, frozenset({"specversion"})),
+    (CloudEvent, frozenset({"source", "type"})),
+    (CloudEvent, frozenset({"source", "id"})),
+    (TimerEvent, frozenset({"triggerName", "triggerTime"})),
+    (CloudMonitorEvent, frozenset({"name", "product"})),
+    (ActionTrailRecord, frozenset({"eventName", "eventRW"})),
+    (ActionTrailRecord, frozenset({"eventName", "eventSource"})),
+    (ActionTrailRecord, frozenset({"eventName", "serviceName"})),
+    (ConfigChange, frozenset({"resourceEventType", "resourceId"})),
+    (ConfigChange, frozenset({"ResourceEventType", "ResourceId"})),
+)
+"""Which keys together tell a shape. The first row whose keys are all there decides."""
+
+
+def parse_event(raw: bytes | str, *, limit_bytes: int = LIMIT_BYTES, max_depth: int = MAX_DEPTH) -> Event:
+    """The event in the bytes that FC hands to a function.
+
+    Text that does not begin like a JSON object or array is a RawEvent, because queues deliver such messages.
+    So is JSON of no known shape. A JSON array is an EventBatch, of objects or of strings that hold JSON.
+
+    Args:
+        raw: the event. UTF-8; a byte order mark is skipped.
+        limit_bytes: how large it may be.
+        max_depth: how many levels of objects and arrays it may have.
+
+    Raises EventError, and nothing else: too large, broken or too deep JSON, or a known shape with a field
+    that is missing or of the wrong type.
+    """
+    body = raw if isinstance(raw, bytes) else raw.encode("utf-8", "surrogatepass")
+    if len(body) > limit_bytes:
+        raise EventError("", f"at most {limit_bytes} bytes", f"{len(body)} bytes")
+    try:
+        value = decode(body, max_depth=max_depth)
+    except JsonError as error:
+        if _looks_like_json(body):
+            raise EventError(error.path, error.expected, error.found) from None
+        return RawEvent(body)
+    if isinstance(value, list):
+        return EventBatch(tuple(_item(item, (index,), max_depth) for index, item in enumerate(value)))
+    return _event_of(value, body, ())
+
+
+def unwrap(event: Event, *, max_depth: int = MAX_DEPTH) -> Event:
+    """The event inside an MNS message that came as a CloudEvent; any other event as it is.
+
+    The message may be base64, as the queue's clients choose. A message that is no JSON is a RawEvent. One
+    wrapping is taken off. Raises EventError as `parse_event` does, with a field under `data.messageBody`.
+    """
+    if not isinstance(event, CloudEvent) or event.type != MNS_MESSAGE:
+        return event
+    message = event.data.get("messageBody") if isinstance(event.data, dict) else None
+    if not isinstance(message, str):
+        raise EventError("data.messageBody", "a string", "nothing" if message is None else excerpt(message))
+    body = message.encode("utf-8", "surrogatepass")
+    inner = body if _looks_like_json(body) else _base64_json(body) or body
+    try:
+        return parse_event(inner, limit_bytes=len(inner), max_depth=max_depth)
+    except EventError as error:
+        raise _under("data.messageBody", error) from None
+
+
+def _item(value: JsonValue, place: Place, max_depth: int) -> SingleEvent | EventError:
+    """One element of a batch. Batches do not nest."""
+    try:
+        body = b""
+        if isinstance(value, str):
+            body = value.encode()
+            value = decode(value, max_depth=max_depth) if _looks_like_json(body) else value
+        if isinstance(value, (dict, str)):
+            return _event_of(value, body, place)
+        return EventError(dotted(place), "an object or a string holding one", excerpt(value))
+    except JsonError as error:
+        return _under(dotted(place), EventError(error.path, error.expected, error.found))
+    except EventError as error:
+        return error
+
+
+def _event_of(value: JsonValue, body: bytes, place: Place) -> SingleEvent:
+    model = _model_of(value) if isinstance(value, dict) else None
+    return model.read(value, place) if model else RawEvent(body or json.dumps(value).encode(), value)
+
+
+def _model_of(value: JsonObject) -> type[ModelEvent] | None:
+    """The model whose telling keys are there. That the rest of it is right is the model's own question."""
+    context = value.get("requestContext")
+    if isinstance(context, dict) and "http" in context:
+        return HttpEvent
+    return next((model for model, keys in _TELLING_KEYS if keys <= value.keys()), None)
+
+
+def _looks_like_json(body: bytes) -> bool:
+    return body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")
+
+
+def _base64_json(body: bytes) -> bytes | None:
+    try:
+        decoded = base64.b64decode(body, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return decoded if _looks_like_json(decoded) else None
+
+
+def _under(place: str, error: EventError) -> EventError:
+    joint = "" if not error.field or error.field.startswith("[") else "."
+    return EventError(f"{place}{joint}{error.field}", error.expected, error.found)

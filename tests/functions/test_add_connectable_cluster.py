@@ -1,0 +1,187 @@
+"""add_connectable_cluster, in process, against a local cloud."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from enlist.errors import NotSettledError
+from fctoolkit.client import ApiRequest
+from localcloud import LocalCloud
+from localcloud.faults import Fault
+from tests.support.product import (
+    ES_ID,
+    HUB_ID,
+    SEARCH_BINDING,
+    TIMER,
+    Product,
+    custom_event,
+    es_instance,
+    http_event,
+    seed,
+    state_of,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+EVENT = custom_event(ES_ID, kind="search")
+
+
+@pytest.fixture
+def product(tmp_path: Path) -> Product:
+    """Both functions and a small account: an instance that must be connected with a hub."""
+    cloud = LocalCloud()
+    seed(cloud)
+    return Product(cloud, tmp_path)
+
+
+def only(answer: Any) -> dict[str, Any]:
+    """The one outcome of an answer."""
+    (outcome,) = answer["outcomes"]
+    return outcome  # type: ignore[no-any-return]
+
+
+def connected(product: Product, instance_id: str = ES_ID) -> list[str]:
+    """What the cloud says the instance is connected with."""
+    return list(state_of(product.cloud, "elasticsearch", instance_id)["connectedClusters"])
+
+
+def connections(product: Product) -> int:
+    """How often a connection of the new instance took effect, as the cloud counted."""
+    return int(sum(state_of(product.cloud, "elasticsearch", ES_ID)["connectCount"].values()))
+
+
+def test_a_new_instance_is_connected_with_its_peer(product: Product) -> None:
+    """From event to connection, visible from both sides."""
+    outcome = only(product.connect(EVENT))
+    assert (outcome["result"], outcome["target"]) == ("connected", HUB_ID)
+    assert (connected(product), connected(product, HUB_ID)) == ([HUB_ID], [ES_ID])
+
+
+def test_a_second_delivery_does_nothing(product: Product) -> None:
+    """A connection that exists is not made again, by an event or by the timer."""
+    product.connect(EVENT)
+    assert only(product.connect(EVENT))["result"] == "already"
+    product.connect(TIMER)
+    assert product.writes() == ["AddConnectableCluster"]
+
+
+def test_both_sides_of_a_pair_send_the_same_request(product: Product) -> None:
+    """Whichever instance is signalled, the call is one and the same, so that its token protects the pair."""
+    product.search = [{**SEARCH_BINDING, "match": {"vpcId": ["vpc-logs"]}, "peers": "same-binding"}]
+    lost = Fault(
+        service="elasticsearch", action="ListConnectedClusters", times=4, body='{"Result": []}', status=200
+    )
+    product.cloud.add_fault(lost)
+    product.connect(EVENT)
+    product.connect(custom_event(HUB_ID, kind="search"))
+    paths = {str(call["path"]) for call in product.cloud.calls if call["action"] == "AddConnectableCluster"}
+    assert len(product.writes()) == 2
+    assert paths == {f"/openapi/instances/{HUB_ID}/connected-clusters"}
+    assert connections(product) == 1
+
+
+def test_connecting_again_after_a_disconnect_is_not_swallowed(product: Product) -> None:
+    """The token has a generation: the service does not take a new connection for a repeat of the old one."""
+    product.connect(EVENT)
+    product.call(
+        ApiRequest(
+            action="DeleteConnectedCluster",
+            version="2017-06-13",
+            method="DELETE",
+            endpoint="https://elasticsearch.cn-hangzhou.aliyuncs.com",
+            path=f"/openapi/instances/{ES_ID}/connected-clusters",
+            query={"connectedInstanceId": HUB_ID},
+            repeatable=False,
+        )
+    )
+    product.cloud.advance(3601)
+    assert only(product.connect(TIMER))["result"] == "connected"
+    assert connected(product) == [HUB_ID]
+
+
+@pytest.mark.parametrize(
+    "variant", [{"connect_format": "xml"}, {"connected_key": "instanceId"}, {"connected_key": "instances"}]
+)
+def test_every_documented_variant_of_the_service(product: Product, variant: dict[str, Any]) -> None:
+    """Whichever form the answers have, the pair is connected once."""
+    product.cloud.configure(**variant)
+    assert only(product.connect(EVENT))["result"] == "connected"
+    assert only(product.connect(EVENT))["result"] == "already"
+
+
+def test_result_false_is_a_failure(product: Product) -> None:
+    """HTTP 200 with `Result: false` means that nothing was configured."""
+    product.cloud.add_fault(
+        Fault(
+            service="elasticsearch",
+            action="AddConnectableCluster",
+            status=200,
+            body='{"RequestId": "R-1", "Result": false}',
+        )
+    )
+    with pytest.raises(NotSettledError, match="failed: Elasticsearch answered 200 with Result false"):
+        product.connect(EVENT)
+
+
+@pytest.mark.parametrize("effect", ["before", "after"])
+def test_a_lost_answer_is_repeated_with_the_same_token(product: Product, effect: str) -> None:
+    """Whether or not the lost call took effect, the repeat is the same request and takes effect once."""
+    product.cloud.add_fault(
+        Fault.model_validate(
+            {"service": "elasticsearch", "action": "AddConnectableCluster", "effect": effect, "drop": True}
+        )
+    )
+    assert only(product.connect(EVENT))["result"] == "connected"
+    assert product.writes() == ["AddConnectableCluster"] * 2
+    assert connections(product) == 1
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["InstanceActivating", "ConcurrencyUpdateInstanceConflict", "TokenPreviousRequestProcessError"],
+)
+def test_a_busy_instance_defers(product: Product, code: str) -> None:
+    """Codes that say "not now" leave the pair to a sweep, without an error."""
+    product.cloud.add_fault(
+        Fault(service="elasticsearch", action="AddConnectableCluster", status=400, code=code)
+    )
+    assert only(product.connect(EVENT))["result"] == "deferred"
+    assert only(product.connect(TIMER))["result"] == "connected"
+
+
+def test_an_instance_that_is_activating_is_finished_by_a_sweep(product: Product) -> None:
+    """`deferred` is a normal end: the timer connects the pair when both are active."""
+    seed(product.cloud, es=[es_instance(status="activating"), es_instance(HUB_ID, tag="")])
+    assert only(product.connect(EVENT))["result"] == "deferred"
+    seed(product.cloud, es=[es_instance()])
+    assert only(product.connect(TIMER))["result"] == "connected"
+
+
+def test_another_vpc_is_rejected_before_any_write(product: Product) -> None:
+    """Instances of two VPCs cannot be connected, and are not tried."""
+    network = {"type": "vpc", "vpcId": "vpc-other", "vswitchId": "vsw-2", "vsArea": "cn-hangzhou-i"}
+    seed(product.cloud, es=[es_instance(), es_instance(HUB_ID, tag="", networkConfig=network)])
+    with pytest.raises(NotSettledError, match="rejected: they are not in one VPC"):
+        product.connect(EVENT)
+    assert product.writes() == []
+
+
+def test_a_region_is_found_without_being_named(product: Product) -> None:
+    """An HTTP request needs no region: each bound region is asked."""
+    elsewhere = {**SEARCH_BINDING, "name": "beijing", "region": "cn-beijing"}
+    product.search = [elsewhere, SEARCH_BINDING]
+    answer = product.connect(http_event({"instances": [ES_ID]}))
+    assert only(json.loads(answer["body"]))["result"] == "connected"
+
+
+def test_a_sweep_pages_and_connects_the_lost_one(product: Product) -> None:
+    """The timer finds an instance whose event never came, beyond the first page."""
+    crowd = [es_instance(f"es-cn-other{number:04}", tag="") for number in range(150)]
+    seed(product.cloud, es=[*crowd, es_instance(), es_instance(HUB_ID, tag="")])
+    answer = product.connect(TIMER)
+    assert answer["counts"] == {"connected": 1, "ignored": 151}
+    assert only(answer)["instanceId"] == ES_ID

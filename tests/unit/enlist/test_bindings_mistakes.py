@@ -1,0 +1,199 @@
+"""Mistakes in bindings.yaml: each is refused with file, line, column and field, and says what is right."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from enlist.bindings.packed import load_bindings
+from enlist.errors import BindingsError, Problem
+from fctoolkit.errors import ConfigurationError
+from tests.support.enlist_bindings import GOOD_YAML
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_TIME = "expected a time with a zone, such as 2026-11-01T00:00:00Z"
+_ID = "expected letters, digits, - and _, at most 128"
+_SEARCH_ID = "expected an Elasticsearch instance id such as es-cn-n6w1o1x0w001c"
+_PEERS = "expected a list of instance ids, {match: …} or same-binding"
+_NAME = "expected at most 63 letters, digits, . _ and -"
+_REGION = "expected a region id such as cn-hangzhou"
+
+
+def problems(tmp_path: Path, text: str) -> list[tuple[str, str, str]]:
+    """Place within the file, field and message of each problem."""
+    file = tmp_path / "bindings.yaml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(BindingsError) as caught:
+        load_bindings(file)
+    found: tuple[Problem, ...] = caught.value.problems
+    assert str(caught.value) == "\n".join(map(str, found))
+    return [(one.where.removeprefix(f"{file}:"), one.field, one.message) for one in found]
+
+
+def test_the_file_that_the_mistakes_are_made_in_is_good(tmp_path: Path) -> None:
+    """Each mistake below is the only one in its file."""
+    file = tmp_path / "bindings.yaml"
+    file.write_text(GOOD_YAML)
+    assert len(load_bindings(file).edge) == len(load_bindings(file).search) == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "message"),
+    [
+        ("cluster: c1", "cluster: c1\n    colour: red", "5:13: edge[0].colour", "not permitted"),
+        ("search:", "nodes: []\nsearch:", "6:8: nodes", "not permitted"),
+        ("cluster: c1", "cluster: c1\n    mode: on", "5:11: edge[0].mode", "'plan' or 'apply'"),
+        ("cluster: c1", "cluster: c1/../c2", "4:14: edge[0].cluster", _ID),
+        ("cluster: c1", "cluster: ''", "4:14: edge[0].cluster", _ID),
+        ("cluster: c1", "cluster: 12", "4:14: edge[0].cluster", "valid string"),
+        ("cluster: c1", "cluster: c1\n    nodepool: a b", "5:15: edge[0].nodepool", _ID),
+        ("    cluster: c1\n", "", "2:5: edge[0].cluster", "required"),
+        ("    region: cn-hangzhou\n", "", "2:5: edge[0].region", "required"),
+        ("    region: cn-beijing\n", "", "7:5: search[0].region", "required"),
+        ("cn-hangzhou", "hangzhou", "5:13: edge[0].region", _REGION),
+        ("cn-hangzhou", "cn-hangzhou.example.com", "5:13: edge[0].region", _REGION),
+        ("name: one", "name: -one", "2:11: edge[0].name", _NAME),
+        ("name: one", f"name: {'a' * 64}", "2:11: edge[0].name", _NAME),
+        ("    match: {cpu: [4]}\n", "", "2:5: edge[0].match", "required"),
+        ("{cpu: [4]}", "{}", "3:12: edge[0].match", "at least 1 item"),
+        ("{cpu: [4]}", "{cpus: [4]}", "3:12: edge[0].match", "no such fact: cpus; known facts: cpu, "),
+        ("{cpu: [4]}", "{cpu: {a: [4]}}", "3:12: edge[0].match", "no such fact: cpu.a; known facts: "),
+        ("{cpu: [4]}", "{tags: [a]}", "3:12: edge[0].match", "no such fact: tags; known facts: "),
+        ("{cpu: [4]}", "{cpu: 4}", "3:12: edge[0].match", "cpu: expected an array of expressions"),
+        ("{cpu: [4]}", "{cpu: [.inf]}", "3:12: edge[0].match", "cpu[0]: expected a finite number"),
+        ("{cpu: [4]}", "{cpu: [{numerc: [1]}]}", "3:12: edge[0].match", "(did you mean 'numeric'?)"),
+        ("{vpcId: [vpc-1]}", "{cpu: [4]}", "8:12: search[0].match", "no such fact: cpu; known facts: arch"),
+        ("cluster: c1", "cluster: c1\n    os: CentOS", "5:9: edge[0].os", "valid tuple"),
+        ("cluster: c1", "cluster: c1\n    os: []", "5:9: edge[0].os", "at least 1 item"),
+        ("cluster: c1", "cluster: c1\n    os: [{x: 1}]", "5:9: edge[0].os", "unknown operator 'x'"),
+        ("[es-cn-hub1]", "es-cn-hub1", "10:12: search[0].peers", _PEERS),
+        ("[es-cn-hub1]", "", "10:11: search[0].peers", _PEERS),
+        ("[es-cn-hub1]", "[]", "10:12: search[0].peers", "at least 1 item"),
+        ("[es-cn-hub1]", "[es-1, i-1]", "10:19: search[0].peers[1]", _SEARCH_ID),
+        ("[es-cn-hub1]", "{vpcId: [a]}", "10:20: search[0].peers.vpcId", "not permitted"),
+        ("[es-cn-hub1]", "{match: {vpc: [a]}}", "10:20: search[0].peers.match", "no such fact: vpc; known"),
+    ],
+)
+def test_a_mistake_is_shown_where_it_is(tmp_path: Path, old: str, new: str, place: str, message: str) -> None:
+    """The problem carries the value's place, or its binding's when the value is missing."""
+    assert GOOD_YAML.count(old) == 1
+    found = {
+        f"{where}: {field}": said for where, field, said in problems(tmp_path, GOOD_YAML.replace(old, new))
+    }
+    assert message in found[place]
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("2026-11-01T00:00:00", "timezone"),
+        ("2026-11-01 00:00:00", "timezone"),
+        ("'2026-11-01T00:00:00'", "timezone"),
+        ("2026-11-01", _TIME),
+        ("2026", _TIME),
+        ("1793844930.5", _TIME),
+        ("'1793844930'", _TIME),
+        ("true", _TIME),
+        ("soon", _TIME),
+        ("2026-13-01T00:00:00Z", "month value is outside expected range of 1-12"),
+    ],
+)
+def test_created_after_is_a_time_with_a_zone_and_nothing_else(
+    tmp_path: Path, value: str, message: str
+) -> None:
+    """A number is no time: read as seconds since 1970 it would keep no machine out."""
+    text = GOOD_YAML.replace("cluster: c1", f"cluster: c1\n    created_after: {value}")
+    [(where, field, said)] = problems(tmp_path, text)
+    assert (where, field) == ("5:20", "edge[0].created_after")
+    assert message in said
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1001", "'10'", "2.5", "true", "many", "null"])
+def test_max_per_run_is_a_number_from_1_to_1000(tmp_path: Path, value: str) -> None:
+    """A limit that could mean something else is refused where it stands."""
+    text = GOOD_YAML.replace("cluster: c1", f"cluster: c1\n    max_per_run: {value}")
+    assert [one[:2] for one in problems(tmp_path, text)] == [("5:18", "edge[0].max_per_run")]
+
+
+@pytest.mark.parametrize("value", ["0", "101", "'5'"])
+def test_max_peers_is_a_number_from_1_to_100(tmp_path: Path, value: str) -> None:
+    """The same for the number of peers."""
+    text = f"{GOOD_YAML}    max_peers: {value}\n"
+    assert [one[:2] for one in problems(tmp_path, text)] == [("11:16", "search[0].max_peers")]
+
+
+def test_a_name_used_twice_is_shown_where_it_is_used_again(tmp_path: Path) -> None:
+    """Outcomes and logs name bindings, so the second use is refused, in its place."""
+    again = "search:\n  - {name: logs, match: {vpcId: [a]}, region: cn-a, peers: same-binding}"
+    found = problems(tmp_path, GOOD_YAML.replace("search:", again))
+    assert found == [("8:11", "search[1].name", "the name 'logs' is used twice in search; names are unique")]
+
+
+def test_every_mistake_is_shown_at_once(tmp_path: Path) -> None:
+    """One run of the check is enough to mend a file."""
+    text = GOOD_YAML.replace("c1", "c/1").replace("cn-beijing", "beijing").replace("hub1]", "hub1, hub2]")
+    assert [one[:2] for one in problems(tmp_path, text)] == [
+        ("4:14", "edge[0].cluster"),
+        ("9:13", "search[0].region"),
+        ("10:25", "search[0].peers[1]"),
+    ]
+
+
+def test_what_a_merge_key_brought_in_is_shown_at_the_binding(tmp_path: Path) -> None:
+    """A value that stands elsewhere has no place here; the nearest thing above it has."""
+    text = "edge:\n  - &one {name: one, match: {cpu: [4]}, cluster: c/1, region: cn-a}\n  - <<: *one\n"
+    found = problems(tmp_path, text)
+    assert [one[:2] for one in found] == [("2:50", "edge[0].cluster"), ("3:5", "edge[1].cluster")]
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "message"),
+    [
+        ("", "1:1", "expected a mapping with edge and search"),
+        ("# nothing\n", "1:1", "expected a mapping with edge and search"),
+        ("- name: one\n", "1:1", "expected a mapping with edge and search"),
+        ("edge\n", "1:1", "expected a mapping with edge and search"),
+        ("edge: []\nsearch: []\n", "1:1", "no binding: give at least one under edge or search"),
+        ("edge: [\n", "2:1", "not YAML: expected the node content"),
+        ("edge:\n\t- name: one\n", "2:1", r"not YAML: found character '\t' that cannot start any token"),
+        ("edge: []\nedge: []\n", "2:1", 'not YAML: found duplicate key "edge"'),
+        ("edge: *one\n", "1:7", "not YAML: found undefined alias 'one'"),
+        ("edge: []\n---\nedge: []\n", "2:1", "not YAML: but found another document"),
+    ],
+)
+def test_a_file_that_is_no_mapping_of_bindings_is_refused(
+    tmp_path: Path, text: str, where: str, message: str
+) -> None:
+    """What is wrong with the file as a whole names no field, and its place as nearly as it is known."""
+    [(found, field, said)] = problems(tmp_path, text)
+    assert (found, field) == (where, "")
+    assert said.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("edge: \x00\n", "not YAML: "),
+        ("edge: !!int x\n", "not YAML: "),
+        (f"edge: {'9' * 5000}\n", "not YAML: "),
+        (f"edge: {'[' * 600}\n", "nested too deep"),
+    ],
+)
+def test_what_the_parser_gives_no_place_for_is_still_a_clear_error(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    """No file ends in a traceback."""
+    [(_, field, said)] = problems(tmp_path, text)
+    assert field == ""
+    assert said.startswith(message)
+
+
+def test_a_file_that_is_not_text_is_named(tmp_path: Path) -> None:
+    """Bytes that are not UTF-8 are refused with the file's name."""
+    file = tmp_path / "bindings.yml"
+    file.write_bytes(b"edge: \xff\n")
+    with pytest.raises(ConfigurationError, match=r"no bindings: .*bindings\.yml cannot be read"):
+        load_bindings(file)

@@ -1,0 +1,274 @@
+from __future__ import annotations
+
+import copy
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx2
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from localcloud import Behaviour, Fault, LocalCloud
+from localcloud.clock import StateClock, iso_time
+from localcloud.errors import LocalCloudError, SeedError
+from tests.support.cloud_client import CloudClient, edge_seed, search_seed, state_of
+
+BASE = "http://127.0.0.1/_localcloud"
+
+
+class Admin:
+    """The cloud's own API, called as a tool would."""
+
+    def __init__(self, cloud: LocalCloud) -> None:
+        self._http = httpx2.Client(transport=cloud.transport)
+
+    def get(self, name: str) -> Any:
+        """The decoded answer of a GET that must go well."""
+        return self._http.get(f"{BASE}/{name}").raise_for_status().json()
+
+    def post(self, name: str, body: object = None, status: int = 200) -> Any:
+        """The decoded answer of a POST."""
+        answer = (
+            self._http.post(f"{BASE}/{name}", json=body)
+            if body is not None
+            else self._http.post(f"{BASE}/{name}")
+        )
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+
+@pytest.fixture
+def admin(cloud: LocalCloud) -> Admin:
+    """The cloud's own API."""
+    return Admin(cloud)
+
+
+def test_state_has_the_documented_shape(cloud: LocalCloud, admin: Admin) -> None:
+    """State shows credentials, clusters with nodes and tasks, machines and connections, as documented."""
+    admin.post("seed", {**edge_seed(nodes=[{"instance_id": "i-0"}]), **search_seed({}, {})})
+    client = CloudClient(cloud)
+    task_id = client.attach("i-1").json()["task_id"]
+    client.connect("es-1", "es-2")
+    state = admin.get("state")
+    cluster = state["cs"]["clusters"][0]
+    assert state["credentials"] == {"access_key_id": "test", "access_key_secret": "test"}
+    assert (cluster["cluster_id"], cluster["region_id"], cluster["profile"], cluster["state"]) == (
+        "c1",
+        "cn-hangzhou",
+        "Edge",
+        "running",
+    )
+    assert [(node["instance_id"], node["state"]) for node in cluster["nodes"]] == [
+        ("i-0", "running"),
+        ("i-1", "initial"),
+    ]
+    assert [task["task_id"] for task in cluster["tasks"]] == [task_id]
+    assert state["ens"]["instances"][0]["attachCount"] == 1
+    assert [row["connectedClusters"] for row in state["elasticsearch"]["instances"]] == [["es-2"], ["es-1"]]
+
+
+def test_state_can_be_seeded_again(cloud: LocalCloud, admin: Admin) -> None:
+    """What state shows is a seed that brings the same state about in another cloud."""
+    admin.post(
+        "seed",
+        {**edge_seed(nodes=[{"instance_id": "i-0"}]), **search_seed({"connectedClusters": ["es-2"]}, {})},
+    )
+    CloudClient(cloud).attach("i-1")
+    cloud.advance(100)
+    state = admin.get("state")
+    admin.post("reset")
+    assert admin.get("state")["ens"] == {"instances": []}
+    admin.post("seed", state)
+    assert admin.get("state") == state
+
+
+def test_a_seed_replaces_records_of_the_same_id_and_keeps_others(cloud: LocalCloud) -> None:
+    """Seeding adds to what is there; a record of a known id is replaced."""
+    cloud.seed(edge_seed(2))
+    cloud.seed({"ens": {"instances": [{"InstanceId": "i-2", "Status": "Stopped"}]}})
+    state: Any = cloud.state()
+    assert [(row["InstanceId"], row["Status"]) for row in state["ens"]["instances"]] == [
+        ("i-1", "Running"),
+        ("i-2", "Stopped"),
+    ]
+    assert len(state["cs"]["clusters"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("seed", "field"),
+    [
+        ({"oss": {}}, "oss"),
+        ({"cs": {"cluster": []}}, "cs.cluster"),
+        ({"cs": []}, "cs"),
+        ({"cs": {"clusters": {}}}, "cs.clusters"),
+        ({"cs": {"clusters": [{"cluster_id": "c1"}, {}]}}, "cs.clusters[1].cluster_id"),
+        (
+            {"cs": {"clusters": [{"cluster_id": "c", "nodes": [{"instance_id": "i", "state": "odd"}]}]}},
+            "nodes[0].state",
+        ),
+        ({"ens": {"instances": [{"InstanceId": "i", "Memory": "much"}]}}, "ens.instances[0].Memory"),
+        ({"ens": {"instances": [{"InstanceId": "i", "Cpu": "four"}]}}, "ens.instances[0].Cpu"),
+        ({"ens": {"instances": [{"InstanceId": "i", "Tags": {"Tag": []}}]}}, "ens.instances[0].Tags.Tag"),
+        ({"elasticsearch": {"instances": [{"instanceId": ""}]}}, "elasticsearch.instances[0].instanceId"),
+        ({"behaviour": {"attach_seconds": -1}}, "behaviour.attach_seconds"),
+        ({"behaviour": {"attach_second": 1}}, "behaviour.attach_second"),
+        ({"credentials": {"access_key_id": "a"}}, "credentials.access_key_secret"),
+        ({"sts_credentials": {}}, "sts_credentials"),
+        ([], "seed"),
+    ],
+)
+def test_bad_seeds_name_the_field_and_change_nothing(admin: Admin, seed: object, field: str) -> None:
+    """A wrong type, a missing id or an unknown key is refused with its path; nothing is kept."""
+    before = admin.get("state")
+    body = {"ens": {"instances": [{"InstanceId": "i-kept"}]}, **seed} if isinstance(seed, dict) else seed
+    refused = admin.post("seed", body, status=400)
+    assert refused["code"] == "LocalCloud.BadRequest"
+    assert field in refused["message"]
+    assert admin.get("state") == before
+
+
+def test_state_is_a_copy(cloud: LocalCloud) -> None:
+    """Changing what state returned, or what was seeded, changes nothing in the cloud."""
+    seed = edge_seed()
+    seed["ens"]["instances"][0]["Extra"] = {"a": []}
+    cloud.seed(seed)
+    state: Any = cloud.state()
+    before = copy.deepcopy(state)
+    seed["ens"]["instances"][0]["Extra"]["a"].append(2)
+    state["ens"]["instances"][0]["Extra"]["a"].append(1)
+    state["cs"]["clusters"].clear()
+    assert cloud.state() == before
+
+
+def test_the_clock_stands_still_until_it_is_moved(admin: Admin, cloud: LocalCloud) -> None:
+    """In process no time passes by itself; POST clock moves it, and only forward."""
+    cloud.seed(edge_seed())
+    CloudClient(cloud).attach("i-1")
+    before = cloud.clock.now()
+    assert cloud.clock.now() == before
+    assert admin.post("clock", {"advance": 90})["now"] == iso_time(before + 90)
+    assert state_of(cloud, "cs", "clusters")["nodes"][0]["state"] == "running"
+    for body in ({"advance": -1}, {"advance": "x"}, {}, {"forward": 1}):
+        assert "clock" in admin.post("clock", body, status=400)["message"]
+
+
+@given(st.lists(st.floats(min_value=0, max_value=1e6), max_size=8), st.floats(min_value=0, max_value=1e6))
+@settings(max_examples=50)
+def test_a_following_clock_adds_real_and_asked_time(steps: list[float], passed: float) -> None:
+    """Once it follows, the clock shows the real time that passed plus all that was asked for."""
+    ticks = [100.0]
+    clock = StateClock(0.0, ticks=lambda: ticks[0])
+    for step in steps:
+        clock.advance(step)
+    clock.follow()
+    ticks[0] += passed
+    clock.follow()
+    assert clock.now() == pytest.approx(sum(steps) + passed)
+
+
+def test_reset_forgets_everything(cloud: LocalCloud, admin: Admin) -> None:
+    """After a reset the state, keys, behaviour, faults, calls and events are as in a new cloud."""
+    cloud.seed({**edge_seed(), "credentials": {"access_key_id": "a", "access_key_secret": "b"}})
+    cloud.configure(attach_seconds=1)
+    cloud.add_fault(Fault(service="cs", action="*", code="X"))
+    cloud.put_event({"id": "e-1"})
+    CloudClient(cloud).cs("DescribeUserQuota", "/quota")
+    admin.post("reset")
+    assert admin.get("state") == LocalCloud().state()
+    assert (admin.get("calls"), cloud.faults(), cloud.events) == ([], [], [])
+
+
+def test_a_cloud_starts_with_the_behaviour_it_is_given() -> None:
+    """Behaviour given at first is in force, is shown in the state, and comes back with a reset."""
+    cloud = LocalCloud(behaviour=Behaviour(attach_seconds=5))
+    cloud.configure(attach_seconds=7)
+    assert cloud.behaviour.attach_seconds == 7
+    cloud.reset()
+    assert cloud.behaviour.attach_seconds == 5
+    with pytest.raises(SeedError, match=r"behaviour\.attach_status"):
+        cloud.configure(attach_status=500)
+
+
+def test_calls_are_shown(cloud: LocalCloud, admin: Admin) -> None:
+    """GET calls is the list of calls; calls of the cloud's own API are not in it."""
+    CloudClient(cloud).cs("DescribeUserQuota", "/quota")
+    assert [call["action"] for call in admin.get("calls")] == ["DescribeUserQuota"]
+    assert admin.get("calls") == cloud.calls
+
+
+def test_events_are_kept_while_nothing_is_deployed(cloud: LocalCloud, admin: Admin) -> None:
+    """Without a deployment an event is stored, and the answer says so; with one, its answer comes back."""
+    assert admin.post("events", {"id": "e-1"}) == {
+        "deployed": False,
+        "stored": 1,
+        "message": "nothing is deployed",
+    }
+    assert cloud.events == [{"id": "e-1"}]
+    cloud.on_event = lambda event: {"delivered": event["id"]}
+    assert admin.post("events", {"id": "e-2"}) == {"delivered": "e-2"}
+    assert "event" in admin.post("events", [], status=400)["message"]
+
+
+def test_a_function_that_an_event_starts_can_call_the_cloud(cloud: LocalCloud, admin: Admin) -> None:
+    """The event hook runs without the cloud's lock: it waits for calls that other threads make."""
+
+    def hook(_: object) -> int:
+        with ThreadPoolExecutor(1) as pool:
+            return (
+                pool.submit(CloudClient(cloud).cs, "DescribeUserQuota", "/quota")
+                .result(timeout=5)
+                .status_code
+            )
+
+    cloud.on_event = hook
+    assert admin.post("events", {}) == 200
+
+
+def test_a_seed_in_process_must_be_json(cloud: LocalCloud) -> None:
+    """What JSON cannot hold is refused as a seed."""
+    with pytest.raises(SeedError, match="not JSON"):
+        cloud.seed({"ens": {"instances": [{"InstanceId": "i-1", "Extra": object()}]}})
+
+
+def test_several_threads_may_call_at_once(cloud: LocalCloud) -> None:
+    """Each of many calls at once has its whole effect."""
+    cloud.seed(edge_seed(16))
+    client = CloudClient(cloud)
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(lambda number: client.attach(f"i-{number}").status_code, range(1, 17)))
+    state: Any = cloud.state()
+    assert statuses == [202] * 16
+    assert [machine["attachCount"] for machine in state["ens"]["instances"]] == [1] * 16
+    assert len(cloud.calls) == len(state["cs"]["clusters"][0]["nodes"]) == 16
+
+
+@pytest.mark.parametrize(("method", "name"), [("GET", "nothing"), ("GET", "seed"), ("POST", "state")])
+def test_unknown_routes_list_the_known_ones(cloud: LocalCloud, method: str, name: str) -> None:
+    """An unknown path or method is a 404 that lists what there is."""
+    answer = httpx2.Client(transport=cloud.transport).request(method, f"{BASE}/{name}")
+    assert answer.status_code == 404
+    assert "POST /_localcloud/seed" in answer.json()["message"]
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff", b"[" * 100_000], ids=["broken", "binary", "deep"])
+def test_a_body_that_is_no_json_is_refused(cloud: LocalCloud, content: bytes) -> None:
+    """Broken JSON is a 400 that says so."""
+    answer = httpx2.Client(transport=cloud.transport).post(f"{BASE}/seed", content=content)
+    assert answer.status_code == 400
+    assert "not valid JSON" in answer.json()["message"]
+
+
+def test_the_clock_does_not_go_back() -> None:
+    """Moving the clock back is an error of the caller."""
+    with pytest.raises(ValueError, match="back"):
+        LocalCloud().advance(-1)
+
+
+def test_a_fault_for_an_unknown_action_is_refused(admin: Admin) -> None:
+    """A fault that could never happen is refused, and the message lists the actions there are."""
+    refused = admin.post("faults", {"service": "cs", "action": "Attach"}, status=400)
+    assert "AttachInstances" in refused["message"]
+    refused = admin.post("faults", [{"service": "cs", "action": "AttachInstances", "time": 2}], status=400)
+    assert "faults[0].time" in refused["message"]
+    assert issubclass(SeedError, LocalCloudError)

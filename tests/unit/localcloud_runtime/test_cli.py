@@ -1,0 +1,269 @@
+"""The command `localcloud`, run as a program: results, logs, exit codes, and what it refuses to do."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[3]
+COMMAND = [sys.executable, "-m", "localcloud"]
+NAMES = (
+    "ENLIST_BINDINGS",
+    "ALIBABA_CLOUD_ACCESS_KEY_ID",
+    "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
+    "ENLIST_ENDPOINT_URL",
+    "ENLIST_X",
+    "STAGE",
+)
+TEMPLATE = """\
+edition: 3.0.0
+resources:
+  probe:
+    component: fc3
+    props:
+      region: cn-hangzhou
+      functionName: app-probe
+      runtime: python3.12
+      handler: index.handler
+      code: ./code
+      timeout: 20
+      environmentVariables: {ENLIST_X: own, STAGE: own}
+      triggers:
+        - triggerName: mine
+          triggerType: eventbridge
+          triggerConfig:
+            eventRuleFilterPattern: '{"source": ["mine"]}'
+            eventSourceConfig: {eventSourceType: Default}
+        - {triggerName: soon, triggerType: timer, triggerConfig: {cronExpression: "@every 5m"}}
+"""
+CODE = f"""\
+import json, os, urllib.request
+
+def handler(event, context):
+    print("a log line")
+    if event == b"fail":
+        raise ValueError("asked to")
+    if b"triggerTime" in event:
+        open("ticked", "w").close()
+    if b"look around" in event:
+        return urllib.request.urlopen(os.environ["ENLIST_ENDPOINT_URL"] + "/_localcloud/state").read()
+    return {{"event": event.decode(), "variables": {{name: os.environ.get(name, "") for name in {NAMES!r}}}}}
+"""
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an s.yaml of one function and a file with an event."""
+    root = tmp_path_factory.mktemp("cli")
+    (root / "code").mkdir()
+    (root / "code" / "index.py").write_text(CODE)
+    (root / "s.yaml").write_text(TEMPLATE)
+    (root / "event.json").write_text("from a file")
+    return root
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """An environment without anything that steers functions, and with `variables`."""
+    path = os.pathsep.join([str(ROOT / "shared"), str(ROOT)])
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": path, **variables}
+
+
+def run(
+    root: Path, *arguments: str, stdin: bytes = b"", **variables: str
+) -> subprocess.CompletedProcess[bytes]:
+    """Runs the command to its end in the folder."""
+    return subprocess.run(  # noqa: S603  # our own command
+        [*COMMAND, *arguments],
+        cwd=root,
+        env=environment(**variables),
+        input=stdin,
+        capture_output=True,
+        check=False,
+    )
+
+
+class TestInvoke:
+    """`localcloud invoke`."""
+
+    def test_an_event_from_a_file(self, root: Path) -> None:
+        """The result is all of standard output, the logs are on standard error, and s.yaml is the default."""
+        done = run(root, "invoke", "probe", "--event", "event.json", "--endpoint", "http://127.0.0.1:9")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["event"] == "from a file"
+        assert b"a log line" in done.stderr
+        assert b"FC Invoke Start RequestId: " in done.stderr
+
+    def test_the_callers_variables(self, root: Path) -> None:
+        """The caller's overrides stand above s.yaml, its others do not count; - is standard input."""
+        done = run(
+            root,
+            *("invoke", "code", "--event", "-"),
+            stdin=b"piped",
+            ENLIST_ENDPOINT_URL="http://127.0.0.1:9",
+            ENLIST_X="caller",
+            STAGE="caller",
+            ENLIST_BINDINGS="bindings.yaml",
+            ALIBABA_CLOUD_ACCESS_KEY_ID="mine",
+            ALIBABA_CLOUD_ACCESS_KEY_SECRET="also-mine",
+        )
+        assert json.loads(done.stdout) == {
+            "event": "piped",
+            "variables": {
+                "ENLIST_BINDINGS": str(root / "bindings.yaml"),
+                "ALIBABA_CLOUD_ACCESS_KEY_ID": "mine",
+                "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "also-mine",
+                "ENLIST_ENDPOINT_URL": "http://127.0.0.1:9",
+                "ENLIST_X": "caller",
+                "STAGE": "own",
+            },
+        }
+        assert b"test/test" not in done.stderr
+
+    @pytest.mark.parametrize(
+        ("endpoint", "key"),
+        [("http://localhost:9", "test"), ("http://[::1]:9", "test"), ("https://cloud.invalid", "")],
+    )
+    def test_credentials_for_this_machine_only(self, root: Path, endpoint: str, key: str) -> None:
+        """Without credentials, an endpoint on this machine gets test/test; another gets none."""
+        done = run(root, "invoke", "probe", "--event", "event.json", "--endpoint", endpoint)
+        assert json.loads(done.stdout)["variables"]["ALIBABA_CLOUD_ACCESS_KEY_ID"] == key
+        assert (b"using test/test" in done.stderr) == bool(key)
+
+    def test_no_endpoint(self, root: Path) -> None:
+        """Without an endpoint nothing runs: it is said how to name one."""
+        done = run(root, "invoke", "probe", "--event", "event.json")
+        assert (done.returncode, done.stdout) == (2, b"")
+        assert b"no endpoint is named" in done.stderr
+        assert b"--endpoint http" in done.stderr
+        assert b"a log line" not in done.stderr
+
+    def test_a_failing_function(self, root: Path) -> None:
+        """A function's error is exit code 1, with FC's payload as the result."""
+        done = run(root, "invoke", "probe", "--event", "-", "--endpoint", "http://127.0.0.1:9", stdin=b"fail")
+        assert done.returncode == 1
+        assert json.loads(done.stdout)["errorMessage"] == "asked to"
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (["absent", "--event", "event.json"], b"known are: probe"),
+            (["probe", "--event", "absent.json"], b"absent.json"),
+            (["probe", "--event", "event.json", "--template", "absent.yaml"], b"absent.yaml:1: "),
+            (["probe"], b"--event"),
+        ],
+    )
+    def test_wrong_commands(self, root: Path, arguments: list[str], message: bytes) -> None:
+        """A wrong command is exit code 2 and one message, without a traceback."""
+        done = run(root, "invoke", *arguments, ENLIST_ENDPOINT_URL="http://127.0.0.1:9")
+        assert (done.returncode, done.stdout) == (2, b"")
+        assert message in done.stderr
+        assert b"Traceback" not in done.stderr
+
+
+@contextmanager
+def serving(root: Path, *arguments: str, **variables: str) -> Iterator[str]:
+    """A local cloud that is served on a free port until the block ends; yields its address."""
+    with subprocess.Popen(  # noqa: S603  # our own command
+        [*COMMAND, "serve", "--port", "0", *arguments],
+        cwd=root,
+        env=environment(**variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            line = process.stdout.readline()
+            assert line.startswith("localcloud ready at http://127.0.0.1:"), line
+            yield line.split()[-1]
+        finally:
+            process.send_signal(signal.SIGTERM)
+            rest, errors = process.communicate(timeout=20)
+        assert (process.returncode, rest) == (0, ""), errors
+
+
+def ask(url: str, path: str, body: object = None) -> Any:
+    """Asks the local cloud's own API; the body of a refusal counts as an answer."""
+    with httpx2.Client(trust_env=False, timeout=20) as client:
+        method = "GET" if body is None else "POST"
+        return client.request(method, f"{url}/_localcloud/{path}", json=body).json()
+
+
+class TestServe:
+    """`localcloud serve`."""
+
+    def test_events_reach_the_functions_of_a_template(self, root: Path) -> None:
+        """An event put on the bus is delivered to functions that are pointed at this very server."""
+        with serving(root, "--template", "s.yaml") as url:
+            answer = ask(url, "events", {"id": "1", "source": "mine", "type": "test"})
+            missed = ask(url, "events", {"id": "2", "source": "other", "type": "test"})
+            refused = ask(url, "events", {"id": "3", "type": "test"})
+        (delivery,) = answer["deliveries"]
+        assert (delivery["rule"], delivery["function"], delivery["errorType"]) == (
+            "app-probe-mine",
+            "probe",
+            "",
+        )
+        result = json.loads(delivery["result"])
+        assert json.loads(result["event"])["id"] == "1"
+        assert result["variables"]["ENLIST_ENDPOINT_URL"] == url
+        assert result["variables"]["ALIBABA_CLOUD_ACCESS_KEY_ID"] == "test"
+        assert missed["deliveries"] == []
+        assert missed["missed"][0]["rule"] == "app-probe-mine"
+        assert "source" in missed["missed"][0]["reason"]
+        assert "source" in refused["message"]
+
+    def test_functions_call_the_server_that_started_them(self, root: Path) -> None:
+        """A function can ask the very server that waits for its result."""
+        with serving(root, "--template", "s.yaml") as url:
+            answer = ask(url, "events", {"id": "1", "source": "mine", "type": "look around"})
+        assert json.loads(answer["deliveries"][0]["result"])["credentials"]["access_key_id"] == "test"
+
+    def test_ticks(self, root: Path) -> None:
+        """With --tick, the template's timers fire again and again by themselves."""
+        ticked = root / "code" / "ticked"
+        with serving(root, "--template", "s.yaml", "--tick", "0.05"):
+            for _ in range(2):
+                deadline = time.monotonic() + 10
+                while not ticked.exists():
+                    assert time.monotonic() < deadline, "no tick within 10 seconds"
+                    time.sleep(0.02)
+                ticked.unlink()
+
+    def test_a_seed(self, root: Path) -> None:
+        """What a seed file names exists when the server is ready."""
+        (root / "seed.json").write_text(json.dumps({"ens": {"instances": [{"InstanceId": "i-1"}]}}))
+        with serving(root, "--seed", "seed.json") as url:
+            state = ask(url, "state")
+        assert [one["InstanceId"] for one in state["ens"]["instances"]] == ["i-1"]
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (["--seed", "event.json"], b"event.json: no valid JSON"),
+            (["--seed", "list.json"], b"list.json: expected an object"),
+            (["--template", "absent.yaml"], b"absent.yaml:1: "),
+            (["--tick", "5"], b"needs --template"),
+            (["--tick", "-1", "--template", "s.yaml"], b"positive number of seconds"),
+        ],
+    )
+    def test_wrong_commands(self, root: Path, arguments: list[str], message: bytes) -> None:
+        """A wrong command is exit code 2 and one message; nothing is served."""
+        (root / "list.json").write_text("[]")
+        done = run(root, "serve", "--port", "0", *arguments)
+        assert (done.returncode, done.stdout) == (2, b"")
+        assert message in done.stderr
+        assert b"Traceback" not in done.stderr

@@ -1,0 +1,155 @@
+"""A template brought to life: events, ticks, requests and invocations reach the right function."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from fctoolkit.errors import ConfigurationError, EventError
+from localcloud.deployment import Deployment
+from localcloud.template import read_template
+from localcloud.template_source import TemplateError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fctoolkit.jsontypes import JsonObject
+
+TEMPLATE = """\
+edition: 3.0.0
+resources:
+  first:
+    component: fc3
+    props: &props
+      region: cn-hangzhou
+      functionName: app-first
+      runtime: python3.12
+      handler: index.handler
+      code: ./code
+      timeout: 20
+      triggers:
+        - {triggerName: web, triggerType: http, triggerConfig: {methods: [POST]}}
+        - triggerName: all
+          triggerType: eventbridge
+          triggerConfig: &all
+            eventRuleFilterPattern: '{}'
+            eventSourceConfig: {eventSourceType: Default}
+        - {triggerName: off, triggerType: eventbridge, triggerConfig: {<<: *all, triggerEnable: false}}
+        - {triggerName: soon, triggerType: timer, triggerConfig: {cronExpression: "@every 5m", payload: p}}
+        - triggerName: never
+          triggerType: timer
+          triggerConfig: {cronExpression: "@every 5m", enable: false}
+  second:
+    component: fc3
+    props:
+      <<: *props
+      functionName: app-second
+      triggers:
+        - triggerName: mine
+          triggerType: eventbridge
+          triggerConfig:
+            eventRuleFilterPattern: '{"source": ["mine"]}'
+            eventSourceConfig: {eventSourceType: Default}
+"""
+CODE = """\
+import json, os
+
+def handler(event, context):
+    if event == b"fail":
+        raise ValueError("asked to")
+    seen = {"event": event.decode(), "name": os.environ["FC_FUNCTION_NAME"]}
+    return {"statusCode": 202, "body": json.dumps(seen)}
+"""
+EVENT: JsonObject = {"id": "1", "source": "mine", "type": "test"}
+
+
+@pytest.fixture(scope="module")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """Two functions that answer with the event they got and their name."""
+    root = tmp_path_factory.mktemp("deployment")
+    (root / "code").mkdir()
+    (root / "code" / "index.py").write_text(CODE)
+    (root / "s.yaml").write_text(TEMPLATE)
+    template = read_template(root / "s.yaml", environment={}, layer_folders=[])
+    with Deployment(template, {}, now=lambda: 1767323045.0) as deployment:
+        yield deployment
+
+
+def seen(payload: bytes) -> Any:
+    """What a function says it got."""
+    return json.loads(json.loads(payload)["body"])
+
+
+def test_an_event_reaches_each_rule_that_matches(deployment: Deployment) -> None:
+    """An event is delivered once for each enabled rule that matches, as one CloudEvent object."""
+    records = deployment.put_event(EVENT)
+    assert [(one.rule, one.function) for one in records] == [
+        ("app-first-all", "first"),
+        ("app-second-mine", "second"),
+    ]
+    assert [seen(one.invocation.payload)["name"] for one in records] == ["app-first", "app-second"]
+    delivered = json.loads(seen(records[0].invocation.payload)["event"])
+    assert delivered["source"] == "mine"
+    assert delivered["aliyunaccountid"] == "1234567890123456"
+
+
+def test_an_event_that_does_not_match(deployment: Deployment) -> None:
+    """A rule that does not match invokes nothing, and the bus says why."""
+    event = {**EVENT, "source": "other"}
+    assert [one.rule for one in deployment.put_event(event)] == ["app-first-all"]
+    (miss,) = deployment.bus.put(event).missed
+    assert (miss.rule.name, "source" in miss.reason) == ("app-second-mine", True)
+
+
+def test_a_bad_event(deployment: Deployment) -> None:
+    """An event that EventBridge would not take is refused before anything runs."""
+    with pytest.raises(EventError, match="source"):
+        deployment.put_event({"id": "1", "type": "test"})
+
+
+@pytest.mark.parametrize("function", [None, "first"])
+def test_ticks(deployment: Deployment, function: str | None) -> None:
+    """A tick fires each enabled timer once, with the time of the deployment's clock."""
+    (record,) = deployment.tick(function)
+    assert (record.rule, record.function) == ("app-first-soon", "first")
+    event = json.loads(seen(record.invocation.payload)["event"])
+    assert event == {"triggerTime": "2026-01-02T03:04:05Z", "triggerName": "soon", "payload": "p"}
+
+
+def test_a_tick_of_a_function_without_timers(deployment: Deployment) -> None:
+    """A function without a timer is not ticked."""
+    assert deployment.tick("second") == ()
+
+
+def test_http(deployment: Deployment) -> None:
+    """A request reaches the function as an envelope, and its result comes back as an HTTP answer."""
+    exchange = deployment.http("first", "POST", "/a?b=c", {"X-Y": "z"}, b"body")
+    assert exchange.answer.status == 202
+    event = json.loads(json.loads(exchange.answer.body)["event"])
+    assert (event["rawPath"], event["queryParameters"], event["body"]) == ("/a", {"b": "c"}, "body")
+    assert event["requestContext"]["requestId"] == exchange.invocation.request_id
+    assert exchange.answer.headers["X-Fc-Request-Id"] == exchange.invocation.request_id
+
+
+@pytest.mark.parametrize(
+    ("function", "known"), [("first", "it takes POST"), ("second", "has no HTTP trigger")]
+)
+def test_http_methods(deployment: Deployment, function: str, known: str) -> None:
+    """A method that no trigger takes is refused with those that one takes."""
+    with pytest.raises(ConfigurationError, match=known):
+        deployment.http(function, "GET", "/")
+
+
+def test_direct_invocations(deployment: Deployment) -> None:
+    """A direct invocation hands over the bytes as they are; an error is in the invocation, not raised."""
+    assert seen(deployment.invoke("app-second", b"raw").payload) == {"event": "raw", "name": "app-second"}
+    failed = deployment.invoke("second", b"fail")
+    assert (failed.ok, failed.error_type) == (False, "UnhandledInvocationError")
+
+
+def test_unknown_functions(deployment: Deployment) -> None:
+    """A function that is not in the template is refused by name."""
+    with pytest.raises(TemplateError, match="no function 'third'"):
+        deployment.invoke("third", b"")
