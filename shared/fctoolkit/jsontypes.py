@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias, Union
 
 JsonScalar: TypeAlias = str | int | float | bool | None
-JsonValue: TypeAlias = Union[JsonScalar, "list[JsonValue]", "dict[str, JsonValue]"]  # noqa: UP007
+JsonValue: TypeAlias = Union[JsonScalar, "list[JsonValue]", "dict[str, JsonValue]"]
 """Decoded JSON, as `json.loads` makes it."""
 
 JsonObject: TypeAlias = dict[str, JsonValue]

@@ -100,7 +100,8 @@ def _where(file: Path, tree: CommentedMap, place: Place) -> str:
     for step in place:
         if isinstance(node, CommentedMap) and step in node:
             if step in (node.lc.data or ()):  # not so for what `<<` brought in
-                line, column = node.lc.value(step)
+                # The parser places an empty value at whatever comes next.
+                line, column = node.lc.key(step) if node[step] is None else node.lc.value(step)
         elif isinstance(node, CommentedSeq) and isinstance(step, int) and step < len(node):
             line, column = node.lc.item(step)
         else:

@@ -1,0 +1,67 @@
+"""The README is true: its code runs, its bindings are valid, its tables agree with the code."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from enlist.bindings.packed import load_bindings
+from enlist.facts import EDGE_FACTS, SEARCH_FACTS
+from enlist.outcomes import Result
+from fctoolkit.testing import FakeContext
+from localcloud import LocalCloud
+from tests.support.product import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    """The fenced blocks of a language, in order."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def test_the_bindings_are_valid(tmp_path: Path) -> None:
+    """The example of a bindings file is accepted as it stands."""
+    (example,) = blocks("yaml")
+    file = tmp_path / "bindings.yaml"
+    file.write_text(example)
+    bindings = load_bindings(file)
+    assert (bindings.edge[0].nodepool, bindings.search[0].max_peers) == ("np3a", 5)
+
+
+def test_the_example_test_runs() -> None:
+    """The example of a test on the local cloud passes."""
+    names: dict[str, Any] = {}
+    exec(blocks("python")[0], names)  # noqa: S102 -- our own README
+    names["test_a_cluster_is_found"](LocalCloud())
+
+
+def test_the_example_function_runs() -> None:
+    """The example of a function takes its event."""
+    names: dict[str, Any] = {}
+    exec(blocks("python")[1], names)  # noqa: S102 -- our own README
+    event = {"id": "1", "source": "acs.oss", "type": "oss:ObjectCreated:PutObject", "subject": "acs:oss:x"}
+    assert names["handler"](json.dumps(event).encode(), FakeContext()) == {"stored": "acs:oss:x"}
+
+
+def test_the_table_of_facts_is_complete() -> None:
+    """Every fact that a pattern may use is listed, and no other."""
+    row = next(line for line in README.splitlines() if line.startswith("| `instanceId`"))
+    edge, search = (re.findall(r"`(\w+)`", cell) for cell in row.strip("|").split("|"))
+    assert (edge, search) == (list(EDGE_FACTS), list(SEARCH_FACTS))
+
+
+def test_the_table_of_outcomes_is_complete() -> None:
+    """Every outcome is explained."""
+    table = README.split("| outcome |")[1].split("\n\n")[0]
+    assert set(re.findall(r"`(\w+)`", table)) == set(Result)
+
+
+def test_the_example_request_is_accepted() -> None:
+    """The example of a request is valid JSON with the documented keys."""
+    (example,) = blocks("json")
+    assert json.loads(example) == {"instances": ["i-5ens00000000000001"], "dryRun": True}
