@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
 
 from enlist.clients.wire import PAGE_SIZE, Answer, Session, chunks, paged, read
 from enlist.identifiers import ResourceId
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from enlist.endpoints import Endpoints
-    from fctoolkit.jsontypes import JsonValue
 
 VERSION = "2015-12-15"
 
@@ -169,6 +168,11 @@ class Node(Answer):
     node_status: str = ""
     nodepool_id: str = ""
     error_message: str = ""
+
+    @field_validator("node_status", mode="before")
+    @classmethod
+    def _flag_as_text(cls, status: JsonValue) -> JsonValue:
+        return str(status).lower() if isinstance(status, bool) else status
 
 
 class Cluster(Answer):

@@ -7,16 +7,17 @@ Sources: https://www.alibabacloud.com/help/en/ens/developer-reference/api-ens-20
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, JsonValue
 
 from enlist.clients.wire import PAGE_SIZE, Answer, Session, chunks, paged, read, unreadable
 from enlist.facts import EdgeFacts, edge_facts
-from fctoolkit.client import ApiAnswer, ApiRequest
+from fctoolkit.client import ApiAnswer, ApiRequest, error_inside
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from enlist.endpoints import Endpoints
 
@@ -26,25 +27,23 @@ TAG_CHUNK = 50
 """Resource ids that ListTagResources takes in one call."""
 
 _MOST_TAG_PAGES = 100
-_GOOD_CODES = frozenset({"", "0", "200"})
 
 
 class _InstancePage(Answer):
     class _Instances(Answer):
         instance: Annotated[tuple[dict[str, JsonValue], ...], Field(alias="Instance")] = ()
 
-    code: Annotated[str, Field(alias="Code")] = ""
-    message: Annotated[str, Field(alias="Message")] = ""
     instances: Annotated[_Instances, Field(alias="Instances")] = _Instances()
     total: Annotated[int, Field(alias="TotalCount")] = 0
 
 
-class _TagPage(Answer):
-    class _Tag(Answer):
-        resource_id: Annotated[str, Field(alias="ResourceId")] = ""
-        key: Annotated[str, Field(alias="TagKey")] = ""
-        value: Annotated[str, Field(alias="TagValue")] = ""
+class _Tag(Answer):
+    resource_id: Annotated[str, Field(alias="ResourceId")] = ""
+    key: Annotated[str, Field(alias="TagKey")] = ""
+    value: Annotated[str, Field(alias="TagValue")] = ""
 
+
+class _TagPage(Answer):
     next_token: Annotated[str, Field(alias="NextToken")] = ""
     tags: Annotated[tuple[_Tag, ...], Field(alias="TagResources")] = ()
 
@@ -82,27 +81,29 @@ class EnsClient:
         tags: dict[str, dict[str, str]] = {instance_id: {} for instance_id in instance_ids}
         for some in chunks(instance_ids, TAG_CHUNK):
             query = {f"ResourceId.{number}": one for number, one in enumerate(some, start=1)}
-            token = ""
-            for _ in range(_MOST_TAG_PAGES):
-                more = {"NextToken": token} if token else {}
-                page = read(
-                    _TagPage,
-                    self._session.send(
-                        self._request("ListTagResources", ResourceType="instance", **query, **more)
-                    ),
-                )
-                for tag in page.tags:
-                    tags.setdefault(tag.resource_id, {})[tag.key] = tag.value
-                token = page.next_token
-                if not token:
-                    break
+            request = self._request("ListTagResources", ResourceType="instance", **query)
+            for tag in self._tags(request):
+                tags.setdefault(tag.resource_id, {})[tag.key] = tag.value
         return tags
+
+    def _tags(self, request: ApiRequest) -> Iterator[_Tag]:
+        token = ""
+        for _ in range(_MOST_TAG_PAGES):
+            query = {**request.query, "NextToken": token} if token else request.query
+            answer = self._session.send(replace(request, query=query))
+            page = read(_TagPage, answer)
+            yield from page.tags
+            token = page.next_token
+            if not token:
+                return
+        raise unreadable(answer, f"NextToken: there is always one more page, after {_MOST_TAG_PAGES}")
 
     def _page(self, request: ApiRequest) -> tuple[Sequence[EdgeFacts], int]:
         answer = self._session.send(request)
+        error = error_inside(answer)
+        if error is not None:
+            raise error
         page = read(_InstancePage, answer)
-        if page.code not in _GOOD_CODES:
-            raise unreadable(answer, page.message or "the answer's Code says that the call failed", page.code)
         return [self._facts(item, answer) for item in page.instances.instance], page.total
 
     def _facts(self, item: dict[str, JsonValue], answer: ApiAnswer) -> EdgeFacts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 PAGE_SIZE = 100
 """The largest page that DescribeInstances, DescribeClusterNodes and ListInstance give."""
-
-_MOST_PAGES = 1000
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _Item = TypeVar("_Item")
@@ -55,14 +54,14 @@ def read(model: type[_Model], answer: ApiAnswer) -> _Model:
         raise unreadable(answer, f"{dotted(first['loc'])}: {first['msg']}") from None
 
 
-def unreadable(answer: ApiAnswer, message: str, code: str = "unreadable") -> AnswerError:
-    """A 2xx answer that says something else than success, or nothing that can be read."""
+def unreadable(answer: ApiAnswer, message: str) -> AnswerError:
+    """A 2xx answer that cannot be read as what the API documents."""
     return AnswerError(
         ApiFailure(
             action=answer.action,
             host=answer.host,
             status=answer.status,
-            code=code,
+            code="unreadable",
             message=message,
             request_id=answer.request_id,
             attempts=answer.attempts,
@@ -80,7 +79,7 @@ def paged(
     or at a page without items.
     """
     seen = 0
-    for page in range(1, _MOST_PAGES + 1):
+    for page in count(1):
         items, total = call(replace(request, query={**request.query, page_key: str(page)}))
         yield from items
         seen += len(items)

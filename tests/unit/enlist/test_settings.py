@@ -1,0 +1,133 @@
+"""Settings: every variable, read once; a wrong one is named."""
+
+from __future__ import annotations
+
+import pytest
+
+from enlist.settings import Settings
+from fctoolkit.errors import ConfigurationError
+
+
+def refused(**environ: str) -> str:
+    """The message with which an environment is refused."""
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.from_environment(environ)
+    return str(caught.value)
+
+
+def test_an_empty_environment_has_defaults() -> None:
+    """No variable is required: packed bindings, default signals, no wait, the vendor's public hosts."""
+    settings = Settings.from_environment({})
+    assert settings == Settings()
+    assert (settings.bindings_path, settings.signals, settings.task_wait) == ("bindings.json", "", 0.0)
+    assert settings.endpoints.of("cs", "cn-hangzhou") == "https://cs.cn-hangzhou.aliyuncs.com"
+
+
+@pytest.mark.parametrize(
+    ("environ", "path"),
+    [
+        ({"FC_FUNC_CODE_PATH": "/code"}, "/code/bindings.json"),
+        ({"FC_FUNC_CODE_PATH": "/code/"}, "/code/bindings.json"),
+        ({"FC_FUNC_CODE_PATH": ""}, "bindings.json"),
+        ({"ENLIST_BINDINGS": "/mnt/b.yaml", "FC_FUNC_CODE_PATH": "/code"}, "/mnt/b.yaml"),
+        ({"ENLIST_BINDINGS": "", "FC_FUNC_CODE_PATH": "/code"}, "/code/bindings.json"),
+    ],
+)
+def test_bindings_are_beside_the_code_unless_named(environ: dict[str, str], path: str) -> None:
+    """ENLIST_BINDINGS names the file; else it is the packed one in the function's code."""
+    assert Settings.from_environment(environ).bindings_path == path
+
+
+def test_signals_are_passed_on_as_they_are() -> None:
+    """ENLIST_SIGNALS is a text whose meaning is not read here."""
+    assert Settings.from_environment({"ENLIST_SIGNALS": "{"}).signals == "{"
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("0", 0), ("90", 90), ("1.5", 1.5), ("3600", 3600), ("", 0)])
+def test_the_task_wait_is_in_seconds(text: str, seconds: float) -> None:
+    """ENLIST_TASK_WAIT is seconds from 0 to 3600."""
+    assert Settings.from_environment({"ENLIST_TASK_WAIT": text}).task_wait == seconds
+
+
+@pytest.mark.parametrize("text", ["-1", "3600.1", "nan", "inf", "90s", "a minute", " "])
+def test_a_wrong_task_wait_is_named(text: str) -> None:
+    """Anything else is refused with the variable, the range and what was found."""
+    expected = f"ENLIST_TASK_WAIT: expected seconds from 0 to 3600, found {text!r}"
+    assert refused(ENLIST_TASK_WAIT=text) == expected
+
+
+def test_the_network_chooses_the_hosts() -> None:
+    """ENLIST_NETWORK is public or vpc."""
+    assert Settings.from_environment({"ENLIST_NETWORK": "vpc"}).endpoints.network == "vpc"
+    assert Settings.from_environment({"ENLIST_NETWORK": "public"}).endpoints.network == "public"
+    assert refused(ENLIST_NETWORK="VPC") == "ENLIST_NETWORK: expected public or vpc, found 'VPC'"
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("http://127.0.0.1:4580", "http://127.0.0.1:4580"),
+        ("http://localhost:4580/", "http://localhost:4580"),
+        ("https://cs.example.com", "https://cs.example.com"),
+        ("http://[::1]:4580", "http://[::1]:4580"),
+    ],
+)
+def test_addresses_are_scheme_host_and_port(text: str, address: str) -> None:
+    """ENLIST_ENDPOINT_URL serves all services."""
+    endpoints = Settings.from_environment({"ENLIST_ENDPOINT_URL": text}).endpoints
+    assert endpoints.of("ens", "cn-hangzhou") == address
+
+
+def test_each_service_may_have_its_own_address() -> None:
+    """ENLIST_ENDPOINT_URL_CS, _ENS and _ELASTICSEARCH come before the one for all; empty is unset."""
+    endpoints = Settings.from_environment(
+        {
+            "ENLIST_ENDPOINT_URL": "http://all",
+            "ENLIST_ENDPOINT_URL_CS": "http://cs",
+            "ENLIST_ENDPOINT_URL_ENS": "http://ens",
+            "ENLIST_ENDPOINT_URL_ELASTICSEARCH": "",
+        }
+    ).endpoints
+    assert endpoints.of("cs", "cn-hangzhou") == "http://cs"
+    assert endpoints.of("ens", "cn-hangzhou") == "http://ens"
+    assert endpoints.of("elasticsearch", "cn-hangzhou") == "http://all"
+
+
+@pytest.mark.parametrize("variable", ["ENLIST_ENDPOINT_URL", "ENLIST_ENDPOINT_URL_ENS"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "127.0.0.1:4580",
+        "localhost",
+        "ftp://host",
+        "http://",
+        "http://host/path",
+        "http://host?query=1",
+        "http://host#fragment",
+        "http://host:port",
+        "http://[::1",
+        "http://a b",
+        " http://host",
+    ],
+)
+def test_a_wrong_address_is_named(variable: str, text: str) -> None:
+    """What is no scheme, host and port is refused with its variable, the form and what was found."""
+    expected = f"{variable}: expected http://host[:port] or https://host[:port], found {text!r}"
+    assert refused(**{variable: text}) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["http://user:secret@host", "http://user:secret@host/path", "user:secret@host", "http://@host"]
+)
+def test_an_address_with_a_user_is_refused_and_not_quoted(text: str) -> None:
+    """A password that somebody wrote into an address does not reach a message."""
+    assert refused(ENLIST_ENDPOINT_URL=text) == "ENLIST_ENDPOINT_URL: must not hold a user or a password"
+
+
+def test_a_store_is_refused_with_what_to_do_instead() -> None:
+    """Who asks for a store learns that there is none and how the function stays safe without."""
+    message = refused(ENLIST_STORE="redis://:secret@host")
+    assert message.startswith("ENLIST_STORE: this version keeps no store")
+    assert "reservedConcurrency at 1" in message
+    assert "secret" not in message
+    assert Settings.from_environment({"ENLIST_STORE": ""}) == Settings()
