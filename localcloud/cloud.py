@@ -297,7 +297,7 @@ class LocalCloud:
         refuse_unknown(operation, "query parameters", operation.unknown_query(target.query))
         body = decoded_body(request, operation)
         call = Call(operation, self._moment(), request_id, target.region, target.path, target.query, body)
-        fault = self._world.faults.take(service.name, operation.action)
+        fault = self._world.faults.take(service.name, operation.action, request.path)
         if fault is None:
             return _handled(handler, call), ""
         call = replace(call, refused_items=fault.items, failing_items=fault.task_items)

@@ -20,6 +20,7 @@ class Fault(BaseModel):
     Attributes:
         service: `cs`, `ens` or `elasticsearch`.
         action: the action it befalls; `*` for every action of the service.
+        path: only calls whose path contains this, such as a cluster's id; empty for all.
         times: how many calls it befalls.
         status: HTTP status of the failure; 500 when only another part of a failure is given.
         code: the failure's code, in the service's own error shape.
@@ -38,6 +39,7 @@ class Fault(BaseModel):
 
     service: Literal["cs", "ens", "elasticsearch"]
     action: str
+    path: str = ""
     times: Annotated[int, Field(ge=1)] = 1
     status: Annotated[int, Field(ge=200, le=599)] | None = None
     code: str = ""
@@ -95,10 +97,10 @@ class FaultBook:
         """Lets the fault wait for its calls."""
         self._waiting.append(fault)
 
-    def take(self, service: str, action: str) -> Fault | None:
+    def take(self, service: str, action: str, path: str) -> Fault | None:
         """The first fault that waits for this call, counted down."""
         for index, fault in enumerate(self._waiting):
-            if fault.service == service and fault.action in {action, "*"}:
+            if fault.service == service and fault.action in {action, "*"} and fault.path in path:
                 left = [fault.model_copy(update={"times": fault.times - 1})] if fault.times > 1 else []
                 self._waiting[index : index + 1] = left
                 return fault

@@ -1,8 +1,9 @@
-"""Which binding decides about an instance, if any: the part of planning that both jobs share. Pure."""
+"""What both jobs decide alike: which binding an instance has, and how a binding's limits are told. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from enlist.bindings.model import Binding
@@ -11,11 +12,12 @@ from enlist.outcomes import UNSETTLED, Outcome, Result
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
     from fctoolkit.jsontypes import FrozenJson
 
 _Binding = TypeVar("_Binding", bound=Binding)
+
+_FIRST = datetime.min.replace(tzinfo=UTC)
 
 
 class Facts(Protocol):
@@ -58,18 +60,43 @@ def choose(facts: Facts, bindings: Sequence[_Binding]) -> Choice[_Binding]:
             kept_out = _kept_out(facts, binding)
             if kept_out is None:
                 return Choice(binding)
-            return Choice(None, Outcome(facts.instance_id, *kept_out, binding.name, binding.target))
+            outcome = Outcome(facts.instance_id, *kept_out, binding.name, binding.target)
+            return Choice(None, as_reported(outcome, binding))
         reasons.append(f"{binding.name} ({why})")
-    reason = f"no binding matches: {'; '.join(reasons)}" if reasons else "there is no binding for its kind"
+    if not reasons:
+        return Choice(None, unbound(facts.instance_id))
+    reason = f"no binding matches: {'; '.join(reasons)}"
     return Choice(None, Outcome(facts.instance_id, Result.IGNORED, reason))
+
+
+def unbound(instance_id: str) -> Outcome:
+    """The outcome where there is no binding at all."""
+    return Outcome(instance_id, Result.IGNORED, "there is no binding for its kind")
 
 
 def as_reported(verdict: Outcome, binding: Binding) -> Outcome:
     """A verdict as its binding's mode reports it: a binding that only reports refuses nothing."""
     if binding.mode == "plan" and verdict.result in UNSETTLED:
-        reason = f"mode plan; in apply it would be {verdict.result.value}: {verdict.reason}"
-        return replace(verdict, result=Result.IGNORED, reason=reason)
+        return replace(
+            verdict, result=Result.IGNORED, reason=only_reported(f"{verdict.result.value}: {verdict.reason}")
+        )
     return verdict
+
+
+def only_reported(what: str) -> str:
+    """The reason of a binding in mode plan for doing nothing."""
+    return f"mode plan; in apply it would be {what}"
+
+
+def used_up(binding: Binding) -> str:
+    """The reason of `max_per_run` for waiting."""
+    return f"max_per_run {binding.max_per_run} is used up; the next run goes on"
+
+
+def age(facts: Facts | None, instance_id: str) -> tuple[datetime, str]:
+    """What instances are sorted by: the oldest first, those of unknown age before them."""
+    created_at = facts.created_at if facts is not None else None
+    return (created_at or _FIRST, instance_id)
 
 
 def _kept_out(facts: Facts, binding: Binding) -> tuple[Result, str] | None:

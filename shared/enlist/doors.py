@@ -6,8 +6,7 @@ Knows what a job takes and gives, and nothing of how it is done.
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Protocol, TypeGuard
+from typing import TYPE_CHECKING, Annotated, Protocol, TypeGuard, cast
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
@@ -29,7 +28,7 @@ from fctoolkit.events import (
 from fctoolkit.http import HttpError, HttpRequest, HttpResponse
 from fctoolkit.logging import bind
 from fctoolkit.router import EventRouter
-from fctoolkit.strictjson import dotted
+from fctoolkit.strictjson import dotted, excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,6 +43,7 @@ _LOG = logging.getLogger(__name__)
 
 
 _INSTANCES = ("instances", "instanceIds")
+_KEYS = (*_INSTANCES, "regionId", "dryRun", "retry")
 
 
 class Run(Protocol):
@@ -66,7 +66,7 @@ class Request(BaseModel):
         instances: 1 to 100 instance ids. Bindings decide where they belong; a request cannot.
         region_id: API region of the instances; only Elasticsearch ids need one, and only to save calls.
         dry_run: plan and report, do nothing.
-        retry: attach although an attach of the same instance failed within a day.
+        retry: attach although an attach of the instance failed, or it was removed, within a day.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, alias_generator=to_camel)
@@ -108,14 +108,11 @@ class Doors:
             raise
 
     def _on_timer(self, event: TimerEvent, context: Context) -> JsonValue:
-        """A sweep. What it rejects is reported and does not raise.
-
-        The next tick would only reject it again, and a tick in a dead-letter queue names no instance.
-        """
+        """A sweep: every instance that a binding can concern."""
         _LOG.info("sweep", extra={"trigger": event.trigger_name, "trigger_time": event.trigger_time})
         report = self._run(None, context)
         log_outcomes(report, quiet=True)
-        report.raise_unsettled({Result.FAILED})
+        report.raise_new_failures()
         return report.as_record(quiet=True)
 
     def _on_event(self, event: Event, context: Context) -> JsonValue:
@@ -131,6 +128,7 @@ class Doors:
         if _names_instances(body):
             report = self._settle_request(body, context)
         else:
+            _refuse_options(body)
             carried = parse_event(request.body, limit_bytes=LIMIT_BYTES)
             if isinstance(carried, (HttpEvent, TimerEvent, RawEvent)):
                 raise HttpError(
@@ -144,7 +142,7 @@ class Doors:
         ids = [
             self._rules.check_id(one, f"instances[{index}]") for index, one in enumerate(request.instances)
         ]
-        signals = [Signal(one, request.region_id, "http", request.retry) for one in dict.fromkeys(ids)]
+        signals = [Signal(one, request.region_id, request.retry) for one in dict.fromkeys(ids)]
         report = self._run(signals, context, dry_run=request.dry_run)
         log_outcomes(report)
         return report
@@ -152,23 +150,22 @@ class Doors:
     def _settle_event(self, event: Event, context: Context) -> Report:
         """Reads one event or every item of a batch; what can be read is settled."""
         items = event.items if isinstance(event, EventBatch) else (event,)
-        signals: dict[str, Signal] = {}
-        outcomes: list[Outcome] = []
-        for index, item in enumerate(items):
-            try:
-                for signal in self._signals_of(item, context.account_id, outcomes):
-                    signals[signal.instance_id] = signal
-            except EventError as error:
-                refusal = _refusal(error)
-                place = f"[{index}] " if isinstance(event, EventBatch) else ""
-                outcomes.append(replace(refusal, reason=f"{place}{refusal.reason}"))
         if isinstance(event, CloudEvent):
             bind(event_id=event.id, event_source=event.source)
-        if signals:
-            outcomes.extend(self._run(list(signals.values()), context).outcomes)
-        report = Report(tuple(outcomes))
-        log_outcomes(report)
-        return report
+        signals: dict[str, Signal] = {}
+        unused: list[Outcome] = []
+        for index, item in enumerate(items):
+            try:
+                for signal in self._signals_of(item, context.account_id, unused):
+                    signals[signal.instance_id] = signal
+            except EventError as error:
+                place = f"[{index}]" if isinstance(event, EventBatch) else ""
+                unused.append(_refusal(error, place))
+        # Logged before anything is called: whatever comes of the others, these are not lost.
+        log_outcomes(Report(tuple(unused)))
+        settled = self._run(list(signals.values()), context) if signals else Report(())
+        log_outcomes(settled)
+        return Report((*unused, *settled.outcomes))
 
     def _signals_of(
         self, item: SingleEvent | EventError, account_id: str, outcomes: list[Outcome]
@@ -191,11 +188,16 @@ def log_outcomes(report: Report, *, quiet: bool = False) -> None:
             continue
         level = logging.WARNING if outcome.result in UNSETTLED else logging.INFO
         _LOG.log(level, "%s", outcome.result.value, extra={"outcome": outcome.as_record()})
-    _LOG.info("done", extra={"counts": report.counts()})
+    if report.outcomes:
+        _LOG.info("done", extra={"counts": report.counts()})
 
 
-def _refusal(error: EventError) -> Outcome:
-    return Outcome("", Result.REJECTED, str(error), field=error.field)
+def _refusal(error: EventError, place: str = "") -> Outcome:
+    """The outcome of an event that cannot be used; `place` is where it stands in its batch."""
+    inside = not place or error.field.startswith(place)
+    return Outcome(
+        "", Result.REJECTED, str(error) if inside else f"{place} {error}", field=error.field or place
+    )
 
 
 def _describe(event: SingleEvent) -> str:
@@ -211,10 +213,20 @@ def _read_request(body: dict[str, JsonValue]) -> Request:
     try:
         return Request.model_validate(body)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        raise EventError(
-            dotted(first["loc"]), first["msg"].removeprefix("Input should be "), "something else"
-        ) from None
+        first = error.errors(include_url=False, include_context=False)[0]
+        expected = first["msg"].removeprefix("Input should be ").removeprefix("Input should have ")
+        if first["type"] == "extra_forbidden":
+            expected = f"one of {', '.join(_KEYS)}"
+        raise EventError(dotted(first["loc"]), expected, excerpt(cast("JsonValue", first["input"]))) from None
+
+
+def _refuse_options(body: JsonValue) -> None:
+    """Refuses what has no effect: an event carried by a request is always acted on."""
+    options = [key for key in _KEYS if isinstance(body, dict) and key in body and key in ("dryRun", "retry")]
+    if options:
+        raise HttpError(
+            400, "InvalidRequest", f"{options[0]} goes with instances, not with an event", field=options[0]
+        )
 
 
 def _status(report: Report) -> int:

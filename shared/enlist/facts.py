@@ -162,7 +162,7 @@ def search_facts(described: JsonObject, region_id: str) -> SearchFacts:
         zone_count=_number(described.get("zoneCount")),
         created_at=parse_time(described.get("createdAt")),
         # Elasticsearch leaves the list out for an instance that has none.
-        tags=read_tags(described.get("tags", [])),
+        tags=read_tags(described.get("tags") or []),
     )
 
 

@@ -3,38 +3,41 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from dataclasses import dataclass
+from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A form of text, ASCII only.
 
-def shaped(pattern: str, words: str) -> Callable[[str], str]:
-    """A validator that accepts texts of a shape and otherwise says in words what was expected."""
-    whole = re.compile(pattern, re.ASCII)
+    Attributes:
+        pattern: a regular expression that the whole text must match.
+        words: the same in words, for a message.
+    """
 
-    def check(text: str) -> str:
-        if not whole.fullmatch(text):
-            raise ValueError(f"expected {words}")
+    pattern: str
+    words: str
+
+    def fits(self, text: str) -> bool:
+        """Whether a text has this form."""
+        return re.fullmatch(self.pattern, text, re.ASCII) is not None
+
+    def check(self, text: str) -> str:
+        """The text itself. Raises ValueError saying what was expected."""
+        if not self.fits(text):
+            raise ValueError(f"expected {self.words}")
         return text
 
-    return check
 
+RESOURCE_ID = Shape(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}", "letters, digits, - and _, at most 128")
+"""A cluster, node pool, task or ENS instance id. The vendor publishes no grammar; its samples keep this."""
 
-_ID = "letters, digits, - and _, at most 128"
+SEARCH_ID = Shape(r"es-[A-Za-z0-9-]{1,124}", "an Elasticsearch instance id such as es-cn-n6w1o1x0w001c")
+REGION_ID = Shape(r"[a-z]{2}(-[a-z0-9]+)+", "a region id such as cn-hangzhou")
 
-ResourceId: TypeAlias = Annotated[str, AfterValidator(shaped(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}", _ID))]
-"""A cluster, node pool or ENS instance id. The vendor publishes no grammar; all its samples keep this one."""
-
-SearchId: TypeAlias = Annotated[
-    str,
-    AfterValidator(
-        shaped(r"es-[A-Za-z0-9-]{1,124}", "an Elasticsearch instance id such as es-cn-n6w1o1x0w001c")
-    ),
-]
-
-RegionId: TypeAlias = Annotated[
-    str, AfterValidator(shaped(r"[a-z]{2}(-[a-z0-9]+)+", "a region id such as cn-hangzhou"))
-]
+ResourceId: TypeAlias = Annotated[str, AfterValidator(RESOURCE_ID.check)]
+SearchId: TypeAlias = Annotated[str, AfterValidator(SEARCH_ID.check)]
+RegionId: TypeAlias = Annotated[str, AfterValidator(REGION_ID.check)]

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 from enlist.errors import NotSettledError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from fctoolkit.jsontypes import JsonObject
 
 
@@ -41,6 +39,12 @@ class Result(StrEnum):
 UNSETTLED = frozenset({Result.REJECTED, Result.FAILED})
 """Results that make an invocation raise."""
 
+MOST_NAMED = 20
+"""Outcomes that an error names one by one."""
+
+MOST_TEXT = 8_000
+"""Characters of an error's text: a dead letter over MNS holds 64 KB, the event among them."""
+
 QUIET = frozenset({Result.IGNORED, Result.ALREADY})
 """Results that a sweep counts but does not list: on a large account they are nearly all of them."""
 
@@ -59,6 +63,8 @@ class Outcome:
         request_id: the vendor's request id of the call that decided.
         field: the field at fault when an event or request was refused.
         duration_ms: time the deciding call took, milliseconds; 0 when no call was made for it.
+        standing: an earlier attempt led to this, and it was only found again. A sweep does not raise for it:
+            somebody was told already.
     """
 
     instance_id: str
@@ -70,6 +76,7 @@ class Outcome:
     request_id: str = ""
     field: str = ""
     duration_ms: int = 0
+    standing: bool = False
 
     def as_record(self) -> JsonObject:
         """The outcome as flat JSON, camelCase, empty values left out."""
@@ -97,19 +104,28 @@ class Report:
         """How many outcomes of each result, results that did not occur left out."""
         return dict(sorted(Counter(outcome.result.value for outcome in self.outcomes).items()))
 
-    def unsettled(self) -> tuple[Outcome, ...]:
-        """The outcomes that make an invocation raise."""
-        return tuple(outcome for outcome in self.outcomes if outcome.result in UNSETTLED)
-
     def as_record(self, *, quiet: bool = False) -> JsonObject:
         """`{"counts": {...}, "outcomes": [...]}`; `quiet` leaves out what a sweep only counts."""
         shown = [o.as_record() for o in self.outcomes if not (quiet and o.result in QUIET)]
         return {"counts": {**self.counts()}, "outcomes": [*shown]}
 
-    def raise_unsettled(self, results: Iterable[Result] = UNSETTLED) -> None:
-        """Raises `NotSettledError` if an outcome has one of `results`."""
-        wanted = frozenset(results)
-        bad = [outcome for outcome in self.outcomes if outcome.result in wanted]
-        if bad:
-            lines = "; ".join(f"{o.instance_id or 'event'} {o.result.value}: {o.reason}" for o in bad)
-            raise NotSettledError(f"{len(bad)} of {len(self.outcomes)} not settled: {lines}")
+    def raise_unsettled(self) -> None:
+        """Raises `NotSettledError` if an outcome is `rejected` or `failed`."""
+        self._raise([outcome for outcome in self.outcomes if outcome.result in UNSETTLED])
+
+    def raise_new_failures(self) -> None:
+        """Raises `NotSettledError` if something `failed` now, as a sweep does.
+
+        What a sweep rejects, or finds failed from an earlier run, is reported and does not raise: the next
+        tick would only say so again, and a tick in a dead-letter queue helps nobody.
+        """
+        self._raise([one for one in self.outcomes if one.result is Result.FAILED and not one.standing])
+
+    def _raise(self, bad: list[Outcome]) -> None:
+        if not bad:
+            return
+        shown = [f"{one.instance_id or 'event'} {one.result.value}: {one.reason}" for one in bad[:MOST_NAMED]]
+        more = f"; and {len(bad) - MOST_NAMED} more, see the log" if len(bad) > MOST_NAMED else ""
+        raise NotSettledError(
+            f"{len(bad)} of {len(self.outcomes)} not settled: {'; '.join(shown)}{more}"[:MOST_TEXT]
+        )

@@ -14,9 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-from pydantic import JsonValue, TypeAdapter, ValidationError
-
-from enlist.identifiers import ResourceId, SearchId
+from enlist.identifiers import RESOURCE_ID, SEARCH_ID, Shape
 from fctoolkit.errors import ConfigurationError, EventError, PatternError
 from fctoolkit.events import (
     ActionTrailRecord,
@@ -32,12 +30,12 @@ from fctoolkit.strictjson import JsonError, decode, excerpt
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pydantic import JsonValue
+
     from fctoolkit.jsontypes import FrozenJson
 
 Kind: TypeAlias = Literal["edge", "search"]
 """`edge`: ENS instances into clusters. `search`: Elasticsearch instances with their peers."""
-
-Door: TypeAlias = Literal["event", "timer", "http"]
 
 CUSTOM_SOURCE = "enlist.custom"
 """Source of the events that users publish themselves; see `events/`."""
@@ -84,7 +82,7 @@ DEFAULT_PATTERNS: Mapping[Kind, tuple[FrozenJson, ...]] = {
 
 _ID_KEYS = ("instanceIds", "InstanceIds", "instanceId", "InstanceId")
 _MOST_IDS = 100
-_IDS: Mapping[Kind, TypeAdapter[str]] = {"edge": TypeAdapter(ResourceId), "search": TypeAdapter(SearchId)}
+_SHAPES: Mapping[Kind, Shape] = {"edge": RESOURCE_ID, "search": SEARCH_ID}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +92,11 @@ class Signal:
     Attributes:
         instance_id: an id of the right shape; whether it exists is not known yet.
         region: API region the event named, empty when it did not.
-        door: how it came in.
-        retry: an operator asks to try again although an attempt failed lately.
+        retry: an operator asks to try again although an attach failed, or the node was removed, lately.
     """
 
     instance_id: str
     region: str = ""
-    door: Door = "event"
     retry: bool = False
 
 
@@ -145,16 +141,18 @@ class SignalRules:
 
     def check_id(self, instance_id: str, field: str) -> str:
         """The id itself when its shape is right. Raises `EventError` at `field`."""
-        try:
-            return _IDS[self.kind].validate_python(instance_id)
-        except ValidationError as error:
-            message = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, expected ")
-            raise EventError(field, message, excerpt(instance_id)) from None
+        shape = _SHAPES[self.kind]
+        if not shape.fits(instance_id):
+            raise EventError(field, shape.words, excerpt(instance_id))
+        return instance_id
 
     def _check_account(self, event: SingleEvent, detail: Detail | SingleEvent, account_id: str) -> None:
         named = event.account_ids()
         if isinstance(detail, (CloudMonitorEvent, ConfigChange)):
             named |= detail.account_ids()
+        elif isinstance(detail, ActionTrailRecord):
+            # Who called is not who owns: it counts only when nothing else names an account.
+            named = named or detail.account_ids()
         others = sorted(named - {account_id})
         if account_id and others:
             field = "aliyunaccountid" if isinstance(event, CloudEvent) else "account"
@@ -175,6 +173,8 @@ def _given(text: str) -> dict[str, Sequence[FrozenJson]]:
     for kind, patterns in value.items():
         if not isinstance(patterns, list) or not patterns:
             raise ConfigurationError(f"ENLIST_SIGNALS: {kind}: expected a non-empty array of event patterns")
+        if {} in patterns:
+            raise ConfigurationError(f"ENLIST_SIGNALS: {kind}: the pattern {{}} takes every event; name some")
         given[kind] = patterns
     return given
 

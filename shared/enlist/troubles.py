@@ -23,6 +23,12 @@ def trouble_of(error: ApiError, doing: str) -> Trouble:
     return Trouble(result_of(error), f"{doing}: {error}", error.failure.request_id)
 
 
+def is_not_found(error: ApiError) -> bool:
+    """Whether a service says that what was asked for is not there, such as `ErrorClusterNotFound`."""
+    code = error.failure.code
+    return isinstance(error, PermanentError) and code.endswith("NotFound") and not code.startswith("Invalid")
+
+
 def result_of(error: ApiError) -> Result:
     """The result that an API error leads to.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +74,7 @@ def test_both_sides_of_a_pair_send_the_same_request(product: Product) -> None:
     """Whichever instance is signalled, the call is one and the same, so that its token protects the pair."""
     product.search = [{**SEARCH_BINDING, "match": {"vpcId": ["vpc-logs"]}, "peers": "same-binding"}]
     lost = Fault(
-        service="elasticsearch", action="ListConnectedClusters", times=4, body='{"Result": []}', status=200
+        service="elasticsearch", action="ListConnectedClusters", times=5, body='{"Result": []}', status=200
     )
     product.cloud.add_fault(lost)
     product.connect(EVENT)
@@ -98,6 +99,8 @@ def test_connecting_again_after_a_disconnect_is_not_swallowed(product: Product) 
             repeatable=False,
         )
     )
+    # Within the hour the service takes it for a repeat: said as it is, not as a connection.
+    assert only(product.connect(TIMER))["result"] == "deferred"
     product.cloud.advance(3601)
     assert only(product.connect(TIMER))["result"] == "connected"
     assert connected(product) == [HUB_ID]
@@ -185,3 +188,57 @@ def test_a_sweep_pages_and_connects_the_lost_one(product: Product) -> None:
     answer = product.connect(TIMER)
     assert answer["counts"] == {"connected": 1, "ignored": 151}
     assert only(answer)["instanceId"] == ES_ID
+
+
+def test_a_wrong_region_in_an_event_does_not_lose_the_instance(product: Product) -> None:
+    """A custom event may carry its bus's region: the named region is asked first, then the others."""
+    product.search = [{**SEARCH_BINDING, "name": "beijing", "region": "cn-beijing"}, SEARCH_BINDING]
+    event = {**json.loads(EVENT), "data": {"instanceId": ES_ID, "regionId": "cn-beijing"}}
+    network = {"type": "vpc", "vpcId": "vpc-logs", "vswitchId": "vsw-1", "vsArea": "cn-hangzhou-i"}
+    seed(product.cloud, es=[es_instance(networkConfig=network), es_instance(HUB_ID, tag="")])
+    assert only(product.connect(json.dumps(event).encode()))["result"] == "connected"
+
+
+def test_a_region_that_cannot_be_listed_does_not_stop_the_others(product: Product) -> None:
+    """A sweep does what it can and raises for the region it could not see."""
+    product.search = [{**SEARCH_BINDING, "name": "beijing", "region": "cn-beijing"}, SEARCH_BINDING]
+    product.cloud.add_fault(
+        Fault(service="elasticsearch", action="ListInstance", status=403, code="NoPermission")
+    )
+    with pytest.raises(NotSettledError, match="failed: the instances in cn-beijing could not be listed"):
+        product.connect(TIMER)
+    assert connected(product) == [HUB_ID]
+
+
+@pytest.mark.parametrize("door", ["events", "sweep"])
+def test_a_mesh_keeps_max_peers_at_both_ends(product: Product, door: str) -> None:
+    """However the instances are signalled, nobody gets more peers than the binding allows."""
+    ids = [f"es-cn-mesh{number}" for number in range(5)]
+    seed(product.cloud, es=[es_instance(one) for one in ids])
+    product.search = [{**SEARCH_BINDING, "peers": "same-binding", "max_peers": 2}]
+    for event in [custom_event(one, kind="search") for one in ids] if door == "events" else [TIMER] * 2:
+        with contextlib.suppress(NotSettledError):
+            product.connect(event)
+    assert max(len(connected(product, one)) for one in ids) == 2
+
+
+def test_a_hub_keeps_max_peers_too(product: Product) -> None:
+    """A hub that no binding chooses has the same limit: its connections are looked at before each new one."""
+    spokes = [f"es-cn-spoke{number}" for number in range(4)]
+    seed(product.cloud, es=[es_instance(HUB_ID, tag=""), *(es_instance(one) for one in spokes)])
+    product.search = [{**SEARCH_BINDING, "max_peers": 3}]
+    product.connect(TIMER)
+    assert len(connected(product, HUB_ID)) == 3
+    with pytest.raises(NotSettledError, match=f"{HUB_ID} has 3 peers already; max_peers is 3"):
+        product.connect(custom_event(spokes[3], kind="search"))
+
+
+def test_a_missing_hub_is_asked_for_once(product: Product) -> None:
+    """Sixty instances that wait for one hub cost one look for it."""
+    spokes = [es_instance(f"es-cn-spoke{number}") for number in range(60)]
+    cloud = LocalCloud()
+    cloud.seed({"elasticsearch": {"instances": spokes}})
+    waiting = Product(cloud, product.folder)
+    answer: Any = waiting.connect(TIMER)
+    assert answer["counts"] == {"deferred": 60}
+    assert [call["action"] for call in cloud.calls].count("DescribeInstance") == 1

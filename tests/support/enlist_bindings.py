@@ -118,4 +118,10 @@ def binding_files() -> st.SearchStrategy[dict[str, Any]]:
                 {"max_peers": st.integers(1, 100)},
             ),
         }
-    ).filter(lambda data: bool(data["edge"] or data["search"]))
+    ).filter(_is_valid)
+
+
+def _is_valid(data: dict[str, Any]) -> bool:
+    """At least one binding, and one region for each cluster."""
+    homes = {(binding["cluster"], binding["region"]) for binding in data["edge"]}
+    return bool(data["edge"] or data["search"]) and len({cluster for cluster, _ in homes}) == len(homes)

@@ -24,7 +24,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from enlist.facts import EDGE_FACTS, SEARCH_FACTS
-from enlist.identifiers import RegionId, ResourceId, SearchId, shaped
+from enlist.identifiers import RegionId, ResourceId, SearchId, Shape
 from fctoolkit.errors import PatternError
 from fctoolkit.pattern import Pattern, compile_pattern
 from fctoolkit.strictjson import dotted
@@ -38,7 +38,7 @@ Mode: TypeAlias = Literal["plan", "apply"]
 """`plan` reports what it would do; `apply` does it."""
 
 Name = Annotated[
-    str, AfterValidator(shaped(r"[A-Za-z0-9][\w.-]{0,62}", "at most 63 letters, digits, . _ and -"))
+    str, AfterValidator(Shape(r"[A-Za-z0-9][\w.-]{0,62}", "at most 63 letters, digits, . _ and -").check)
 ]
 Match: TypeAlias = dict[str, JsonValue]
 """An EventBridge pattern over the facts; see `enlist.facts`."""
@@ -216,14 +216,20 @@ class Bindings(BaseModel):
         seen: set[str] = set()
         for index, binding in enumerate(bindings):
             if binding.name in seen:
-                twice = PydanticCustomError(
-                    "name_twice",
-                    "the name {name} is used twice in {kind}; names are unique",
-                    {"name": repr(binding.name), "kind": info.field_name},
-                )
-                place = InitErrorDetails(type=twice, loc=(index, "name"), input=binding.name)
-                raise ValidationError.from_exception_data(cls.__name__, [place])
+                reason = f"the name {binding.name!r} is used twice in {info.field_name}; names are unique"
+                raise _at((index, "name"), binding.name, reason)
             seen.add(binding.name)
+        return bindings
+
+    @field_validator("edge")
+    @classmethod
+    def _one_region_a_cluster(cls, bindings: tuple[EdgeBinding, ...]) -> tuple[EdgeBinding, ...]:
+        regions: dict[str, str] = {}
+        for index, binding in enumerate(bindings):
+            known = regions.setdefault(binding.cluster, binding.region)
+            if known != binding.region:
+                reason = f"cluster {binding.cluster} is in {known}, as a binding before this one says"
+                raise _at((index, "region"), binding.region, reason)
         return bindings
 
     @model_validator(mode="after")
@@ -231,6 +237,13 @@ class Bindings(BaseModel):
         if not self.edge and not self.search:
             raise ValueError("no binding: give at least one under edge or search")
         return self
+
+
+def _at(place: tuple[int | str, ...], found: str, reason: str) -> ValidationError:
+    """An error at a place inside a field, which a plain ValueError would report at the field itself."""
+    error = PydanticCustomError("bindings", "{reason}", {"reason": reason})
+    details = InitErrorDetails(type=error, loc=place, input=found)
+    return ValidationError.from_exception_data("Bindings", [details])
 
 
 def _checked_pattern(match: Match, facts: Collection[str]) -> Match:

@@ -123,14 +123,14 @@ class Task(Answer):
     A task that succeeded as a whole can hide a part that failed: ask `state_of`.
     """
 
-    task_id: str = ""
+    task_id: ResourceId
     cluster_id: str = ""
     task_type: str = ""
     state: str = ""
     created: str = ""
     updated: str = ""
     error: TaskError | None = None
-    parts: Annotated[tuple[TaskPart, ...] | None, Field(alias="task_result")] = None
+    parts: Annotated[tuple[TaskPart, ...], Field(alias="task_result")] = ()
 
     @property
     def overall(self) -> TaskState:
@@ -139,7 +139,7 @@ class Task(Answer):
 
     def state_of(self, instance_id: str) -> TaskState | None:
         """The state of one instance's part; None when the task does not name the instance."""
-        for part in self.parts or ():
+        for part in self.parts:
             if part.data == instance_id:
                 state = task_state(part.status)
                 # A failed task does not leave a part running.
@@ -163,10 +163,8 @@ class Node(Answer):
     """
 
     instance_id: str = ""
-    node_name: str = ""
     state: str = ""
     node_status: str = ""
-    nodepool_id: str = ""
     error_message: str = ""
 
     @field_validator("node_status", mode="before")
@@ -178,8 +176,7 @@ class Node(Answer):
 class Cluster(Answer):
     """One cluster, from DescribeClusterDetail or DescribeClustersV1. `size` is its number of nodes."""
 
-    cluster_id: str
-    name: str = ""
+    cluster_id: ResourceId
     region_id: str = ""
     profile: str = ""
     state: str = ""
@@ -190,7 +187,7 @@ class _NodePage(Answer):
     class _Page(Answer):
         total_count: int = 0
 
-    nodes: tuple[Node, ...] = ()
+    nodes: tuple[Node, ...]
     page: _Page = _Page()
 
 
@@ -198,7 +195,7 @@ class _TaskPage(Answer):
     class _Info(Answer):
         total_count: int = 0
 
-    tasks: tuple[Task, ...] = ()
+    tasks: tuple[Task, ...]
     page_info: _Info = _Info()
 
 
@@ -206,7 +203,7 @@ class _ClusterPage(Answer):
     class _Info(Answer):
         total_count: int = 0
 
-    clusters: tuple[Cluster, ...] = ()
+    clusters: tuple[Cluster, ...]
     page_info: _Info = _Info()
 
 
@@ -217,7 +214,7 @@ class _NodePools(Answer):
 
         nodepool_info: _Info = _Info()
 
-    nodepools: tuple[_Pool, ...] = ()
+    nodepools: tuple[_Pool, ...]
 
 
 class _Quota(Answer):
@@ -250,8 +247,7 @@ class CsClient:
     def describe_task_info(self, region: str, task_id: str) -> Task:
         """GET /tasks/{task_id}. Task ids are region-scoped."""
         path = path_of("/tasks/{task_id}", task_id=task_id)
-        task = read(Task, self._session.send(self._get(region, "DescribeTaskInfo", path)))
-        return task if task.parts is not None else task.model_copy(update={"parts": ()})
+        return read(Task, self._session.send(self._get(region, "DescribeTaskInfo", path)), task_id=task_id)
 
     def describe_cluster_tasks(self, region: str, cluster_id: str) -> tuple[Task, ...]:
         """GET /clusters/{cluster_id}/tasks: every task the cluster remembers, without parts."""

@@ -85,7 +85,7 @@ class _Connected(Answer):
                 raise ValueError("an item with neither instanceId nor instances")
             return self
 
-    items: Annotated[tuple[_Item, ...], Field(alias="Result")] = ()
+    items: Annotated[tuple[_Item, ...], Field(alias="Result")]
 
     @field_validator("items", mode="before")
     @classmethod
@@ -111,7 +111,7 @@ class _InstancePage(Answer):
         total: Annotated[int, Field(alias="X-Total-Count", ge=0)] = 0
 
     headers: Annotated[_Headers, Field(alias="Headers")] = _Headers()
-    result: Annotated[tuple[dict[str, JsonValue], ...], Field(alias="Result")] = ()
+    result: Annotated[tuple[dict[str, JsonValue], ...], Field(alias="Result")]
 
 
 class ElasticsearchClient:

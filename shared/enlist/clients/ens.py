@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, JsonValue
@@ -33,7 +34,7 @@ class _InstancePage(Answer):
     class _Instances(Answer):
         instance: Annotated[tuple[dict[str, JsonValue], ...], Field(alias="Instance")] = ()
 
-    instances: Annotated[_Instances, Field(alias="Instances")] = _Instances()
+    instances: Annotated[_Instances, Field(alias="Instances")]
     total: Annotated[int, Field(alias="TotalCount")] = 0
 
 
@@ -45,7 +46,7 @@ class _Tag(Answer):
 
 class _TagPage(Answer):
     next_token: Annotated[str, Field(alias="NextToken")] = ""
-    tags: Annotated[tuple[_Tag, ...], Field(alias="TagResources")] = ()
+    tags: Annotated[tuple[_Tag, ...], Field(alias="TagResources")]
 
 
 class EnsClient:
@@ -88,7 +89,7 @@ class EnsClient:
 
     def _tags(self, request: ApiRequest) -> Iterator[_Tag]:
         token = ""
-        for _ in range(_MOST_TAG_PAGES):
+        for number in count(1):
             query = {**request.query, "NextToken": token} if token else request.query
             answer = self._session.send(replace(request, query=query))
             page = read(_TagPage, answer)
@@ -96,7 +97,8 @@ class EnsClient:
             token = page.next_token
             if not token:
                 return
-        raise unreadable(answer, f"NextToken: there is always one more page, after {_MOST_TAG_PAGES}")
+            if number == _MOST_TAG_PAGES:
+                raise unreadable(answer, f"NextToken: there is always one more page, after {number}")
 
     def _page(self, request: ApiRequest) -> tuple[Sequence[EdgeFacts], int]:
         answer = self._session.send(request)

@@ -33,22 +33,35 @@ class Session(Protocol):
 
 
 class Answer(BaseModel):
-    """Base of the models of answers: what is not named is not read, and null is the same as absent."""
+    """Base of the models of answers: what is not named is not read, and null is the same as absent.
+
+    A field that must be there may be null when it is a list: some services write an empty list so. An answer
+    without it says nothing, which is not "there is none".
+    """
 
     model_config = ConfigDict(extra="ignore", frozen=True, coerce_numbers_to_str=True)
 
     @model_validator(mode="before")
     @classmethod
-    def _null_is_absent(cls, value: object) -> object:
+    def _without_nulls(cls, value: object) -> object:
         if not isinstance(value, dict):
             return value
-        return {key: item for key, item in cast("JsonObject", value).items() if item is not None}
+        given = cast("JsonObject", value)
+        needed = {field.alias or name for name, field in cls.model_fields.items() if field.is_required()}
+        return {
+            key: [] if item is None else item
+            for key, item in given.items()
+            if item is not None or key in needed
+        }
 
 
-def read(model: type[_Model], answer: ApiAnswer) -> _Model:
-    """The answer as a model. Raises `AnswerError` naming the field that is not as documented."""
+def read(model: type[_Model], answer: ApiAnswer, **known: str) -> _Model:
+    """The answer as a model, with what is known of it anyway.
+
+    Raises `AnswerError` naming the field that is not as documented.
+    """
     try:
-        return model.model_validate(answer.payload)
+        return model.model_validate({**answer.payload, **known})
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         raise unreadable(answer, f"{dotted(first['loc'])}: {first['msg']}") from None

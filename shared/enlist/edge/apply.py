@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from enlist.clients.cs import AttachInstancesAnswer, AttachInstancesRequest, CsClient, Task, TaskState
-from enlist.clients.wire import chunks
+from enlist.edge.history import is_removal
 from enlist.outcomes import Outcome, Result
 from enlist.troubles import result_of
 from fctoolkit.clock import Clock, Deadline
-from fctoolkit.errors import ApiError
+from fctoolkit.errors import AccessDeniedError, ApiError, PermanentError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from enlist.bindings.model import EdgeBinding
     from enlist.edge.plan import Attach
@@ -22,6 +23,41 @@ IDS_PER_CALL = 20
 
 TASK_POLL_SECONDS = 5.0
 
+_UNCLEAR = "unclear whether it was accepted; the next run looks before it acts"
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """One call that was made: its answer or its error, and the milliseconds it took."""
+
+    binding: EdgeBinding
+    ids: tuple[str, ...]
+    result: AttachInstancesAnswer | ApiError
+    took: int
+
+    def accepted(self) -> int:
+        """How many instances count as accepted: those of an unclear end do."""
+        if isinstance(self.result, ApiError):
+            return len(self.ids) if self.result.failure.maybe_done else 0
+        refused = {item.instance_id for item in self.result.items if not item.accepted}
+        return len(set(self.ids) - refused)
+
+    def unclear(self) -> frozenset[str]:
+        """The instances of which it is not known whether they were accepted."""
+        if isinstance(self.result, ApiError):
+            return frozenset(self.ids) if self.result.failure.maybe_done else frozenset()
+        return frozenset(self.ids) - {item.instance_id for item in self.result.items}
+
+    @property
+    def task_id(self) -> str:
+        """The task the answer names, if it does."""
+        return "" if isinstance(self.result, ApiError) else self.result.task_id
+
+    @property
+    def request_id(self) -> str:
+        """The vendor's request id."""
+        return self.result.failure.request_id if isinstance(self.result, ApiError) else self.result.request_id
+
 
 class EdgeApplier:
     """Attaches what a plan asks for.
@@ -29,7 +65,7 @@ class EdgeApplier:
     Args:
         cs: the calls.
         clock: measures calls, waits between looks at a task.
-        task_wait: seconds to wait for a task after an attach; 0 leaves it to a sweep.
+        task_wait: seconds to wait for tasks after the last attach; 0 leaves them to a sweep.
         deadline: no look at a task begins after it.
     """
 
@@ -39,99 +75,121 @@ class EdgeApplier:
         self._task_wait = task_wait
         self._deadline = deadline
 
-    def attach(self, action: Attach) -> Iterator[Outcome]:
-        """One outcome for each instance of the action. API errors become outcomes, they are not raised."""
-        for some in chunks(action.instance_ids, IDS_PER_CALL):
-            yield from self._attach_some(action.binding, tuple(some))
+    def apply(self, actions: Sequence[Attach]) -> Iterator[Outcome]:
+        """One outcome for each instance of the actions. API errors become outcomes, they are not raised."""
+        calls: list[_Sent] = []
+        for action in actions:
+            yield from self._carry_out(action, calls)
+        tasks = self._wait_for(calls)
+        for sent in calls:
+            yield from self._outcomes(sent, tasks)
 
-    def _attach_some(self, binding: EdgeBinding, ids: tuple[str, ...]) -> Iterator[Outcome]:
+    def _carry_out(self, action: Attach, calls: list[_Sent]) -> Iterator[Outcome]:
+        """Sends the action's calls until enough is accepted; outcomes of those that were not sent at all."""
+        waiting, accepted, limit = list(action.instance_ids), 0, action.limit
+        while waiting and accepted < action.most:
+            size = min(IDS_PER_CALL, action.most - accepted)
+            some, waiting = tuple(waiting[:size]), waiting[size:]
+            sent = self._send(action.binding, some)
+            if len(some) > 1 and _refused_as_a_whole(sent.result):
+                # Nothing was accepted, and one bad id must not keep its neighbours out.
+                singly = [self._send(action.binding, (one,)) for one in some]
+            else:
+                singly = [sent]
+            calls.extend(singly)
+            accepted += sum(one.accepted() for one in singly)
+            if isinstance(sent.result, ApiError) and not _refused_as_a_whole(sent.result):
+                limit = f"not tried, because a call before it did not succeed: {sent.result}"
+                break
+        for one in waiting:
+            yield Outcome(one, Result.DEFERRED, limit, action.binding.name, action.binding.cluster)
+
+    def _send(self, binding: EdgeBinding, ids: tuple[str, ...]) -> _Sent:
         request = AttachInstancesRequest(
             cluster_id=binding.cluster, instances=ids, nodepool_id=binding.nodepool
         )
         started = self._clock.monotonic()
+        result: AttachInstancesAnswer | ApiError
         try:
-            answer = self._cs.attach_instances(binding.region, request)
+            result = self._cs.attach_instances(binding.region, request)
         except ApiError as error:
-            yield from self._after_error(binding, ids, error, self._since(started))
-            return
-        took = self._since(started)
-        accepted = {item.instance_id for item in answer.items if item.accepted} & set(ids)
-        task = self._wait_for(binding, answer.task_id) if accepted else None
-        for instance_id in ids:
-            result, reason = _item_result(answer, task, instance_id)
-            yield Outcome(
-                instance_id,
-                result,
-                reason,
-                binding.name,
-                binding.cluster,
-                task_id=answer.task_id,
-                request_id=answer.request_id,
-                duration_ms=took,
-            )
+            result = error
+        return _Sent(binding, ids, result, round((self._clock.monotonic() - started) * 1000))
 
-    def _wait_for(self, binding: EdgeBinding, task_id: str) -> Task | None:
-        """The task as it stands when it has ended or the wait is over; None when nobody asked to wait."""
+    def _wait_for(self, calls: Sequence[_Sent]) -> dict[str, Task]:
+        """The tasks as they stand when all have ended or the wait is over; empty when nobody waits."""
+        tasks: dict[str, Task] = {}
+        regions = {sent.task_id: sent.binding.region for sent in calls if sent.task_id}
         wait = Deadline.after(min(self._task_wait, self._deadline.remaining()), self._clock)
-        task: Task | None = None
-        while task_id and wait.remaining() > 0:
+        while regions and wait.remaining() > 0:
             self._clock.sleep(min(TASK_POLL_SECONDS, wait.remaining()))
-            try:
-                task = self._cs.describe_task_info(binding.region, task_id)
-            except ApiError:
-                return task  # the attach was accepted; a sweep settles it
-            if task.overall is not TaskState.UNFINISHED:
-                break
-        return task
+            for task_id, region in list(regions.items()):
+                try:
+                    tasks[task_id] = self._cs.describe_task_info(region, task_id)
+                except ApiError:
+                    return tasks  # the attach was accepted; a sweep settles it
+                if tasks[task_id].overall is not TaskState.UNFINISHED:
+                    del regions[task_id]
+        return tasks
 
-    def _after_error(
-        self, binding: EdgeBinding, ids: tuple[str, ...], error: ApiError, took: int
-    ) -> Iterator[Outcome]:
-        seen = self._look_again(binding, ids) if error.failure.maybe_done else frozenset[str]()
-        for instance_id in ids:
+    def _outcomes(self, sent: _Sent, tasks: Mapping[str, Task]) -> Iterator[Outcome]:
+        unclear = sent.unclear()
+        seen = self._look_again(sent.binding, unclear) if unclear else frozenset[str]()
+        for instance_id in sent.ids:
             if instance_id in seen:
-                result, reason = Result.ATTACHING, f"the answer was lost, but the node is there: {error}"
-            elif error.failure.maybe_done:
-                result = Result.FAILED
-                reason = f"it is unclear whether it was accepted; the next run looks before it acts: {error}"
+                told = Result.ATTACHING, "the answer does not say so, but the cluster shows it"
+            elif isinstance(sent.result, ApiError):
+                told = _after_error(sent.result)
             else:
-                result, reason = result_of(error), str(error)
+                told = _after_answer(sent.result, tasks, instance_id)
             yield Outcome(
                 instance_id,
-                result,
-                reason,
-                binding.name,
-                binding.cluster,
-                request_id=error.failure.request_id,
-                duration_ms=took,
+                *told,
+                sent.binding.name,
+                sent.binding.cluster,
+                task_id=sent.task_id,
+                request_id=sent.request_id,
+                duration_ms=sent.took,
             )
 
-    def _look_again(self, binding: EdgeBinding, ids: tuple[str, ...]) -> frozenset[str]:
-        """The instances that the cluster shows as nodes or names in an unfinished task."""
+    def _look_again(self, binding: EdgeBinding, ids: frozenset[str]) -> frozenset[str]:
+        """Those of the ids that the cluster shows as nodes or names in an unfinished attach task."""
         try:
-            nodes = self._cs.describe_cluster_nodes(binding.region, binding.cluster, ids)
+            nodes = self._cs.describe_cluster_nodes(binding.region, binding.cluster, sorted(ids))
             seen = {node.instance_id for node in nodes}
             for summary in self._cs.describe_cluster_tasks(binding.region, binding.cluster):
-                if summary.overall is TaskState.UNFINISHED:
+                if summary.overall is TaskState.UNFINISHED and not is_removal(summary):
                     task = self._cs.describe_task_info(binding.region, summary.task_id)
-                    seen |= {part.data for part in task.parts or ()}
+                    seen |= {part.data for part in task.parts}
         except ApiError:
             return frozenset()
-        return frozenset(seen)
-
-    def _since(self, started: float) -> int:
-        return round((self._clock.monotonic() - started) * 1000)
+        return ids & seen
 
 
-def _item_result(answer: AttachInstancesAnswer, task: Task | None, instance_id: str) -> tuple[Result, str]:
+def _refused_as_a_whole(result: AttachInstancesAnswer | ApiError) -> bool:
+    return isinstance(result, PermanentError) and not isinstance(result, AccessDeniedError)
+
+
+def _after_error(error: ApiError) -> tuple[Result, str]:
+    return (
+        (Result.FAILED, f"{_UNCLEAR}: {error}")
+        if error.failure.maybe_done
+        else (result_of(error), str(error))
+    )
+
+
+def _after_answer(
+    answer: AttachInstancesAnswer, tasks: Mapping[str, Task], instance_id: str
+) -> tuple[Result, str]:
     """What the answer, and its task if somebody waited for it, say of one instance."""
     item = next((one for one in answer.items if one.instance_id == instance_id), None)
     if item is None:
-        return Result.FAILED, "the answer does not mention it; the next run looks before it acts"
+        return Result.FAILED, f"{_UNCLEAR}: the answer does not mention it"
     if not item.accepted:
         return Result.FAILED, f"refused with code {item.code or 'none'}: {item.message or 'no message'}"
+    task = tasks.get(answer.task_id)
     state = task.state_of(instance_id) if task else None
-    if task is not None and state is TaskState.SUCCESS:
+    if state is TaskState.SUCCESS:
         return Result.ATTACHED, f"task {answer.task_id} has succeeded"
     if task is not None and (state is TaskState.FAILED or task.overall is TaskState.FAILED):
         return Result.FAILED, f"task {answer.task_id} failed: {task.why() or 'no error given'}"

@@ -9,12 +9,12 @@ from enlist.clients.cs import CsClient
 from enlist.clients.ens import EnsClient
 from enlist.edge.apply import EdgeApplier
 from enlist.edge.observe import EdgeObserver
-from enlist.edge.plan import Plan, plan
+from enlist.edge.plan import Attach, Plan, plan
 from enlist.outcomes import Outcome, Report, Result
 from enlist.signals import Signal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from enlist.means import Means
 
@@ -30,18 +30,8 @@ def run(means: Means, signals: Sequence[Signal] | None, dry_run: bool) -> Report
     now = datetime.fromtimestamp(means.clock.now(), UTC)
     decided = _decide(EdgeObserver(cs, ens, means.bindings.edge, now), means, signals)
     applier = EdgeApplier(cs, means.clock, means.settings.task_wait, means.deadline)
-    outcomes = [*decided.outcomes]
-    for action in decided.actions:
-        if dry_run:
-            reason = "dry run: it would be attached now"
-            binding = action.binding
-            outcomes.extend(
-                Outcome(one, Result.IGNORED, reason, binding.name, binding.cluster)
-                for one in action.instance_ids
-            )
-        else:
-            outcomes.extend(applier.attach(action))
-    return Report(tuple(outcomes))
+    done = _only_told(decided.actions) if dry_run else applier.apply(decided.actions)
+    return Report((*decided.outcomes, *done))
 
 
 def _decide(observer: EdgeObserver, means: Means, signals: Sequence[Signal] | None) -> Plan:
@@ -51,11 +41,22 @@ def _decide(observer: EdgeObserver, means: Means, signals: Sequence[Signal] | No
     found = observer.look_at_instances(
         None if signals is None else [signal.instance_id for signal in signals]
     )
-    wanted = [Signal(instance_id, door="timer") for instance_id in found] if signals is None else signals
+    wanted = [Signal(instance_id) for instance_id in found] if signals is None else signals
     observer.look_at_targets()
     first = plan(observer.view(), bindings, wanted)
-    if not first.actions:
+    if not first.candidates:
         return first
-    # Whether an instance belongs to yet another cluster is asked only for those about to be attached.
-    observer.look_elsewhere(first.instance_ids())
+    observer.look_closer(first.candidates)
     return plan(observer.view(), bindings, wanted)
+
+
+def _only_told(actions: Sequence[Attach]) -> Iterator[Outcome]:
+    """A dry run's outcomes: what would be done now, and what would wait."""
+    for action in actions:
+        for place, instance_id in enumerate(action.instance_ids):
+            told = (
+                (Result.IGNORED, "dry run: it would be attached now")
+                if place < action.most
+                else (Result.DEFERRED, action.limit)
+            )
+            yield Outcome(instance_id, *told, action.binding.name, action.binding.cluster)

@@ -1,25 +1,26 @@
 """Asks ENS and CS what the planner needs to know. Decides nothing and writes nothing.
 
 Looking is done in widening steps, because most instances are settled by the first: facts; then nodes of the
-target clusters; then, for instances that are not nodes yet, those clusters' state and tasks; then, only for
-instances that are about to be attached, every other edge cluster that can be seen, node pools and quotas.
+target clusters; then, for instances that are not nodes yet, those clusters' state and unfinished tasks; then,
+only for candidates, a closer look, which is what an attach depends on.
 """
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, ParamSpec
 
 from enlist.choice import choose
 from enlist.clients.cs import Cluster, CsClient, Node, Task, TaskState
-from enlist.edge.plan import NODE_LIST_LAG, TASK_MEMORY, ended_within, is_removal
+from enlist.edge.history import TASK_MEMORY, ended_within, is_removal, may_attach, newest_first
 from enlist.edge.view import ClusterView, EdgeView
 from enlist.outcomes import Result
-from enlist.troubles import Trouble, trouble_of
-from fctoolkit.errors import AccessDeniedError, ApiError, PermanentError
+from enlist.troubles import Trouble, is_not_found, trouble_of
+from fctoolkit.errors import AccessDeniedError, ApiError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from datetime import datetime
 
     from enlist.bindings.model import EdgeBinding
@@ -29,7 +30,12 @@ if TYPE_CHECKING:
 _P = ParamSpec("_P")
 
 FEW = 300
-"""Up to so many instances, nodes are asked for by id; above, all nodes of a cluster are listed."""
+"""Up to so many instances, nodes are asked for by id at first; above, all nodes of a cluster are listed."""
+
+_WITHOUT_NODES = frozenset({"initial", "deleted"})
+"""States of a cluster that has no nodes to look at."""
+
+_LOG = logging.getLogger(__name__)
 
 
 class EdgeObserver:
@@ -41,17 +47,20 @@ class EdgeObserver:
         self._bindings = bindings
         self._view = EdgeView(now=now, instances={})
         self._nodes: dict[str, dict[str, Node]] = {}
-        self._tasks: dict[str, list[Task]] = {}
-        self._looked_into: set[str] = set()
+        self._tasks: dict[str, dict[str, Task]] = {}
+        self._summaries: dict[str, tuple[Task, ...]] = {}
 
     def view(self) -> EdgeView:
         """What is known so far."""
-        newest = {
-            instance_id: tuple(sorted(tasks, key=lambda task: (task.created, task.task_id), reverse=True))
-            for instance_id, tasks in self._tasks.items()
-        }
         nodes = {instance_id: tuple(found.items()) for instance_id, found in self._nodes.items()}
-        return replace(self._view, nodes=nodes, tasks=newest)
+        tasks: dict[str, list[Task]] = {}
+        for known in self._tasks.values():
+            for task in known.values():
+                for part in task.parts:
+                    tasks.setdefault(part.data, []).append(task)
+        return replace(
+            self._view, nodes=nodes, tasks={one: newest_first(some) for one, some in tasks.items()}
+        )
 
     def look_at_instances(self, instance_ids: Sequence[str] | None) -> tuple[str, ...]:
         """Facts of these instances, or of all; gives the ids found. Errors concern all and are raised."""
@@ -65,57 +74,79 @@ class EdgeObserver:
 
     def look_at_targets(self) -> None:
         """For every instance that a binding chooses: is it a node of its cluster, or on its way?"""
-        for binding, some in self._chosen():
-            with_nodes = self._attempt(binding, "its nodes", self._add_nodes, binding, some)
-            missing = any(binding.cluster not in self._nodes.get(facts.instance_id, {}) for facts in some)
-            if with_nodes and missing:
+        for binding, ids in self._chosen(self._view.instances.values()):
+            some = ids if len(ids) <= FEW else None
+            with_nodes = self._attempt(
+                binding, "its nodes", self._add_nodes, binding.region, binding.cluster, some
+            )
+            if with_nodes and any(binding.cluster not in self._nodes.get(one, {}) for one in ids):
                 self._attempt(binding, "its state", self._add_detail, binding)
                 self._attempt(binding, "its tasks", self._add_tasks, binding.region, binding.cluster)
 
-    def look_elsewhere(self, instance_ids: Sequence[str]) -> None:
-        """For instances about to be attached: node pools, quotas, all other edge clusters in sight."""
-        about = set(instance_ids)
-        for binding, some in self._chosen():
-            if any(facts.instance_id in about for facts in some):
-                if binding.nodepool is not None:
-                    self._attempt(binding, "its node pools", self._add_node_pools, binding)
-                self._attempt(binding, "the node quota", self._add_quota, binding.region)
-        for region in sorted({binding.region for binding in self._bindings}):
-            self._look_into_region(region, instance_ids)
+    def look_closer(self, candidates: Collection[str]) -> None:
+        """For instances about to be attached: everything else that an attach depends on.
 
-    def _look_into_region(self, region: str, instance_ids: Sequence[str]) -> None:
+        Of their clusters: nodes listed the other way than at first, because a listing shifts while nodes are
+        removed and an id may be asked for in vain; tasks that ended lately; node pools and quotas. Of every
+        other edge cluster that can be seen: nodes and unfinished tasks.
+        """
+        concerned = self._chosen(self._view.instances[one] for one in candidates)
+        known = {binding.name: ids for binding, ids in self._chosen(self._view.instances.values())}
+        for binding, _ in concerned:
+            if len(known[binding.name]) <= FEW:
+                self._attempt(
+                    binding, "all its nodes", self._add_nodes, binding.region, binding.cluster, None
+                )
+            self._attempt(binding, "its ended tasks", self._add_ended_tasks, binding)
+            self._attempt(binding, "the node quota", self._add_quota, binding.region)
+            if binding.nodepool is not None:
+                self._attempt(binding, "its node pools", self._add_node_pools, binding)
+        self._look_into_clusters(tuple(candidates))
+        self._view = replace(self._view, cleared=self._view.cleared | set(candidates))
+
+    def _look_into_clusters(self, ids: Sequence[str]) -> None:
+        """Looks for the ids in every edge cluster in sight; trouble with one of them concerns them all."""
+        bound = {binding.cluster: binding.region for binding in self._bindings}
         try:
-            clusters = self._cs.describe_clusters(region)
-            for cluster in clusters:
-                if cluster.cluster_id not in self._looked_into:
-                    self._look_into_other(region, cluster.cluster_id, instance_ids)
+            for cluster_id, region in {**self._listed_clusters(), **bound}.items():
+                self._look_into(region, cluster_id, ids, bound=cluster_id in bound)
         except ApiError as error:
-            reason = (
-                f"it may be a node of another edge cluster in {region}, which could not be looked at: {error}"
-            )
-            self._view = replace(
-                self._view, elsewhere=Trouble(Result.FAILED, reason, error.failure.request_id)
-            )
+            doing = "another edge cluster may have it, and looking there did not succeed"
+            self._view = replace(self._view, elsewhere=trouble_of(error, doing))
 
-    def _look_into_other(self, region: str, cluster_id: str, instance_ids: Sequence[str]) -> None:
+    def _listed_clusters(self) -> dict[str, str]:
+        """The regions of the edge clusters that the bound regions list, by cluster id."""
+        regions = dict.fromkeys(binding.region for binding in self._bindings)
+        return {
+            cluster.cluster_id: cluster.region_id or region
+            for region in regions
+            for cluster in self._cs.describe_clusters(region)
+            if cluster.state not in _WITHOUT_NODES
+        }
+
+    def _look_into(self, region: str, cluster_id: str, ids: Sequence[str], *, bound: bool) -> None:
         try:
-            self._remember_nodes(
-                cluster_id, self._cs.describe_cluster_nodes(region, cluster_id, instance_ids)
-            )
+            self._add_nodes(region, cluster_id, ids)
             self._add_tasks(region, cluster_id)
-        except AccessDeniedError:
-            return  # not a cluster that this account lets us see
-        except PermanentError as error:
-            if "NotFound" not in error.failure.code:  # deleted since it was listed
+        except ApiError as error:
+            if is_not_found(error):
+                return  # deleted since it was listed, or bound in a region where it is not
+            if not isinstance(error, AccessDeniedError) or bound:
                 raise
+            _LOG.warning("cluster %s may not be looked into: %s", cluster_id, error)
+            return
+        unnamed = self._view.clusters[cluster_id].unnamed_task
+        if unnamed and not bound:
+            reason = f"task {unnamed} of cluster {cluster_id} does not say which instances it attaches"
+            self._view = replace(self._view, elsewhere=Trouble(Result.DEFERRED, reason))
 
-    def _chosen(self) -> list[tuple[EdgeBinding, list[EdgeFacts]]]:
-        """The instances that each binding decides about, bindings without any left out."""
-        chosen: dict[str, list[EdgeFacts]] = {}
-        for facts in self._view.instances.values():
+    def _chosen(self, instances: Iterable[EdgeFacts]) -> list[tuple[EdgeBinding, list[str]]]:
+        """The ids that each binding decides about, bindings without any left out."""
+        chosen: dict[str, list[str]] = {}
+        for facts in instances:
             binding = choose(facts, self._bindings).binding
             if binding is not None:
-                chosen.setdefault(binding.name, []).append(facts)
+                chosen.setdefault(binding.name, []).append(facts.instance_id)
         return [(binding, chosen[binding.name]) for binding in self._bindings if binding.name in chosen]
 
     def _attempt(
@@ -138,32 +169,27 @@ class EdgeObserver:
         trouble: Trouble | None = None,
         nodepools: frozenset[str] | None = None,
         in_flight: frozenset[str] | None = None,
+        unnamed_task: str = "",
     ) -> None:
         """Adds what has become known about a cluster to the view."""
         known = self._view.clusters.get(cluster_id, ClusterView())
         more = ClusterView(
             cluster=cluster or known.cluster,
-            trouble=trouble or known.trouble,
+            trouble=known.trouble or trouble,
             nodepools=known.nodepools if nodepools is None else nodepools,
             in_flight=known.in_flight if in_flight is None else in_flight,
+            unnamed_task=unnamed_task or known.unnamed_task,
         )
         self._view = replace(self._view, clusters={**self._view.clusters, cluster_id: more})
 
-    def _add_nodes(self, binding: EdgeBinding, some: Sequence[EdgeFacts]) -> None:
-        ids = [facts.instance_id for facts in some]
-        wanted = ids if len(ids) <= FEW else None
-        self._remember_nodes(
-            binding.cluster, self._cs.describe_cluster_nodes(binding.region, binding.cluster, wanted)
-        )
+    def _add_nodes(self, region: str, cluster_id: str, ids: Sequence[str] | None) -> None:
+        for node in self._cs.describe_cluster_nodes(region, cluster_id, ids):
+            self._nodes.setdefault(node.instance_id, {})[cluster_id] = node
 
     def _add_quota(self, region: str) -> None:
         if region not in self._view.node_quotas:
             quota = self._cs.describe_node_quota(region)
             self._view = replace(self._view, node_quotas={**self._view.node_quotas, region: quota})
-
-    def _remember_nodes(self, cluster_id: str, found: Iterable[Node]) -> None:
-        for node in found:
-            self._nodes.setdefault(node.instance_id, {})[cluster_id] = node
 
     def _add_detail(self, binding: EdgeBinding) -> None:
         self._update(
@@ -175,25 +201,46 @@ class EdgeObserver:
         self._update(binding.cluster, nodepools=pools)
 
     def _add_tasks(self, region: str, cluster_id: str) -> None:
-        if cluster_id in self._looked_into:
+        """Reads the unfinished tasks of a cluster, once."""
+        if cluster_id in self._summaries:
             return
-        self._looked_into.add(cluster_id)
-        in_flight: set[str] = set()
-        for summary in self._cs.describe_cluster_tasks(region, cluster_id):
-            if not self._matters(summary):
-                continue
-            task = self._cs.describe_task_info(region, summary.task_id)
-            task = task.model_copy(update={"cluster_id": cluster_id})
-            for part in task.parts or ():
-                self._tasks.setdefault(part.data, []).append(task)
-                if task.state_of(part.data) is TaskState.UNFINISHED and not is_removal(task):
-                    in_flight.add(part.data)
-        self._update(cluster_id, in_flight=frozenset(in_flight))
+        summaries = self._cs.describe_cluster_tasks(region, cluster_id)
+        unnamed = ""
+        for summary in summaries:
+            if summary.overall is TaskState.UNFINISHED:
+                task = self._read_task(region, cluster_id, summary)
+                if not task.parts and may_attach(task):
+                    unnamed = task.task_id
+        self._summaries[cluster_id] = summaries
+        self._update(cluster_id, in_flight=self._in_flight(cluster_id), unnamed_task=unnamed)
 
-    def _matters(self, task: Task) -> bool:
-        """Whether a task can say something about an instance that is not in the node list."""
-        if task.overall is TaskState.UNFINISHED:
-            return True
-        weighs_long = task.overall is TaskState.FAILED or is_removal(task)
-        span = TASK_MEMORY if weighs_long else NODE_LIST_LAG
-        return ended_within(task, span, self._view.now)
+    def _add_ended_tasks(self, binding: EdgeBinding) -> None:
+        """Reads the tasks of a target cluster that ended lately, each once."""
+        for summary in self._summaries.get(binding.cluster, ()):
+            ended = summary.overall is not TaskState.UNFINISHED
+            known = summary.task_id in self._tasks.get(binding.cluster, {})
+            if ended and not known and ended_within(summary, TASK_MEMORY, self._view.now):
+                self._read_task(binding.region, binding.cluster, summary)
+        self._update(binding.cluster, in_flight=self._in_flight(binding.cluster))
+
+    def _read_task(self, region: str, cluster_id: str, summary: Task) -> Task:
+        """The task with its parts; without them when it is gone meanwhile."""
+        try:
+            task = self._cs.describe_task_info(region, summary.task_id)
+        except ApiError as error:
+            if not is_not_found(error):
+                raise
+            task = summary
+        task = task.model_copy(update={"cluster_id": cluster_id})
+        self._tasks.setdefault(cluster_id, {})[task.task_id] = task
+        return task
+
+    def _in_flight(self, cluster_id: str) -> frozenset[str]:
+        return frozenset(
+            part.data
+            for task in self._tasks.get(cluster_id, {}).values()
+            if not is_removal(task)
+            for part in task.parts
+            if task.state_of(part.data) is TaskState.UNFINISHED
+            and cluster_id not in self._nodes.get(part.data, {})
+        )

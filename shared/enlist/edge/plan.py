@@ -1,126 +1,137 @@
 """The plan: which instances to attach where, and for every other one the reason why not.
 
 Pure: no clock, no network, no state. `plan` is what a dry run, the tests and a simulation call. The rules
-stand in `_judge` in the order in which they apply; the first that speaks decides.
+stand in `_judge` and `_judge_closer` in the order in which they apply; the first that speaks decides.
 """
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from enlist.choice import as_reported, choose
-from enlist.clients.cs import EDGE_PROFILE, Task, TaskState
+from enlist.choice import age, as_reported, choose, only_reported, unbound, used_up
+from enlist.clients.cs import EDGE_PROFILE, TaskState
+from enlist.edge import history
 from enlist.edge.view import ClusterView, EdgeView
-from enlist.facts import EdgeFacts, parse_time
+from enlist.identifiers import RESOURCE_ID
 from enlist.outcomes import Outcome, Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from enlist.bindings.model import EdgeBinding
+    from enlist.facts import EdgeFacts
     from enlist.signals import Signal
+    from enlist.troubles import Trouble
 
 MIN_CPU = 2
 MIN_MEMORY_MIB = 4096
 """The vendor's minimum for an edge node: 2 vCPU and 4 GB."""
 
-NODE_LIST_LAG = timedelta(minutes=15)
-"""So long after its task has succeeded, an instance that no node list shows still counts as attached."""
-
-TASK_MEMORY = timedelta(hours=24)
-"""So long a failed attach, or a removal, keeps an instance from being attached again by itself.
-
-Each attempt reloads the machine, and whoever took a node out did not want it back in five minutes."""
-
-_REMOVALS = ("scalein", "remove", "delete", "drain")
 _TAKES_NODES = "running"
 _ENDED = frozenset({"deleting", "deleted", "delete_failed", "failed", "removing"})
-_FIRST = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Attach:
-    """One write: these instances, into this cluster."""
+    """One write: bring these instances, in this order, into the binding's cluster, until `most` are accepted.
+
+    `limit` is the reason for the others to wait.
+    """
 
     binding: EdgeBinding
     instance_ids: tuple[str, ...]
+    most: int
+    limit: str
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do, and what became of the others without doing anything."""
+    """What to do, and what became of the others without doing anything.
+
+    `candidates` are instances that nothing seen so far keeps from being attached, and that were not cleared:
+    look closer at them, and plan again. Their outcome for now is `deferred`.
+    """
 
     actions: tuple[Attach, ...]
     outcomes: tuple[Outcome, ...]
-
-    def instance_ids(self) -> tuple[str, ...]:
-        """The instances that would be attached."""
-        return tuple(one for action in self.actions for one in action.instance_ids)
+    candidates: tuple[str, ...] = ()
 
 
 def plan(view: EdgeView, bindings: Sequence[EdgeBinding], signals: Iterable[Signal]) -> Plan:
     """Decides for each signal, oldest instance first. The same view gives the same plan."""
     outcomes: list[Outcome] = []
-    candidates: dict[str, list[EdgeFacts]] = {}
-    unique = {signal.instance_id: signal for signal in sorted(signals, key=lambda one: one.retry)}
-    for signal in sorted(unique.values(), key=lambda one: _age(view, one)):
-        facts = view.instances.get(signal.instance_id)
+    candidates: list[str] = []
+    ready: dict[str, list[str]] = {}
+    retries: dict[str, bool] = {}
+    for signal in signals:
+        retries[signal.instance_id] = retries.get(signal.instance_id, False) or signal.retry
+    for instance_id in sorted(retries, key=lambda one: age(view.instances.get(one), one)):
+        facts = view.instances.get(instance_id)
         if facts is None:
-            outcomes.append(
-                Outcome(
-                    signal.instance_id,
-                    Result.DEFERRED,
-                    "no such ENS instance is visible to this account; if it is new, a sweep will find it",
-                )
-            )
+            outcomes.append(_not_visible(instance_id) if bindings else unbound(instance_id))
             continue
         choice = choose(facts, bindings)
-        if choice.outcome is not None:
-            outcomes.append(choice.outcome)
         if choice.binding is None:
+            outcomes.extend([choice.outcome] if choice.outcome else [])
             continue
-        verdict = _judge(view, facts, choice.binding, retry=signal.retry)
+        verdict = _judge(view, facts, choice.binding, retry=retries[instance_id])
+        if verdict is None and instance_id not in view.cleared:
+            candidates.append(instance_id)
+            verdict = _say(Result.DEFERRED, "it was not looked at closely enough to be attached")
+        verdict = verdict or _judge_closer(view, choice.binding)
         if verdict is None:
-            candidates.setdefault(choice.binding.name, []).append(facts)
+            ready.setdefault(choice.binding.name, []).append(instance_id)
         else:
-            outcomes.append(as_reported(verdict, choice.binding))
-    actions = _share_out(view, bindings, candidates, outcomes)
-    return Plan(tuple(actions), tuple(outcomes))
+            outcomes.append(_outcome(instance_id, choice.binding, verdict))
+    actions = _share_out(view, bindings, ready, outcomes)
+    return Plan(tuple(actions), tuple(outcomes), tuple(candidates))
 
 
-def _age(view: EdgeView, signal: Signal) -> tuple[datetime, str]:
-    facts = view.instances.get(signal.instance_id)
-    return ((facts.created_at if facts else None) or _FIRST, signal.instance_id)
+def _say(result: Result, reason: str, *, standing: bool = False) -> Outcome:
+    """A verdict, before it is known whose."""
+    return Outcome("", result, reason, standing=standing)
+
+
+def _blame(trouble: Trouble) -> Outcome:
+    return Outcome("", trouble.result, trouble.reason, request_id=trouble.request_id)
+
+
+def _outcome(instance_id: str, binding: EdgeBinding, verdict: Outcome) -> Outcome:
+    named = replace(verdict, instance_id=instance_id, binding=binding.name, target=binding.cluster)
+    return as_reported(named, binding)
+
+
+def _not_visible(instance_id: str) -> Outcome:
+    reason = "no such ENS instance is visible to this account; if it is new, a sweep will find it"
+    return Outcome(instance_id, Result.DEFERRED, reason)
 
 
 def _judge(view: EdgeView, facts: EdgeFacts, binding: EdgeBinding, *, retry: bool) -> Outcome | None:
-    """None when the instance should be attached now; else why not."""
+    """What can be said from a first look; None when nothing seen keeps the instance from being attached."""
     target = view.clusters.get(binding.cluster, ClusterView())
+    tasks = view.tasks.get(facts.instance_id, ())
     return (
         _membership(view, facts, binding)
-        or _trouble(facts, binding, target)
-        or _history(view, facts, binding, retry=retry)
+        or (_blame(target.trouble) if target.trouble else None)
+        or history.verdict(tasks, facts.instance_id, binding.cluster, view.now, retry=retry)
         or _readiness(facts, binding)
-        or _destination(facts, binding, target)
+        or _destination(binding, target)
     )
 
 
-def _outcome(
-    instance_id: str,
-    binding: EdgeBinding,
-    result: Result,
-    reason: str,
-    *,
-    task_id: str = "",
-    request_id: str = "",
-) -> Outcome:
-    return Outcome(
-        instance_id, result, reason, binding.name, binding.cluster, task_id=task_id, request_id=request_id
-    )
+def _judge_closer(view: EdgeView, binding: EdgeBinding) -> Outcome | None:
+    """What needs a closer look; None when the instance should be attached now."""
+    target = view.clusters.get(binding.cluster, ClusterView())
+    if view.elsewhere is not None:
+        return _blame(view.elsewhere)
+    if target.unnamed_task:
+        reason = f"task {target.unnamed_task} of the cluster does not say which instances it attaches"
+        return _say(Result.DEFERRED, reason)
+    if binding.nodepool is not None and binding.nodepool not in target.nodepools:
+        return _say(Result.REJECTED, f"node pool {binding.nodepool} is not in the cluster")
+    return None
 
 
 def _membership(view: EdgeView, facts: EdgeFacts, binding: EdgeBinding) -> Outcome | None:
@@ -129,205 +140,94 @@ def _membership(view: EdgeView, facts: EdgeFacts, binding: EdgeBinding) -> Outco
     if node is None:
         if not found:
             return None
-        other = next(iter(found))
-        return _outcome(
-            facts.instance_id,
-            binding,
-            Result.REJECTED,
-            f"it is a node of another cluster, {other}; remove it there first",
+        return _say(
+            Result.REJECTED, f"it is a node of another cluster, {next(iter(found))}; remove it there first"
         )
     state = node.state.lower()
     if state == "removing":
-        return _outcome(facts.instance_id, binding, Result.HELD, "somebody is removing the node")
+        return _say(Result.HELD, "somebody is removing the node")
     if state == "failed":
         why = node.error_message or "no error message"
-        return _outcome(
-            facts.instance_id,
-            binding,
-            Result.FAILED,
-            f"the node is in state failed: {why}; remove it to try again",
+        return _say(
+            Result.FAILED, f"the node is in state failed: {why}; remove it to try again", standing=True
         )
     if state == "running":
-        return _outcome(
-            facts.instance_id, binding, Result.ALREADY, f"a node, {node.node_status or 'running'}"
-        )
-    tasks = _unfinished(view, facts.instance_id, binding.cluster)
-    return _outcome(
-        facts.instance_id,
-        binding,
-        Result.ATTACHING,
-        f"a node in state {node.state or 'unknown'}",
-        task_id=tasks[0].task_id if tasks else "",
-    )
-
-
-def _trouble(facts: EdgeFacts, binding: EdgeBinding, target: ClusterView) -> Outcome | None:
-    if target.trouble is None:
-        return None
-    trouble = target.trouble
-    return _outcome(facts.instance_id, binding, trouble.result, trouble.reason, request_id=trouble.request_id)
-
-
-def _unfinished(view: EdgeView, instance_id: str, cluster_id: str) -> list[Task]:
-    return [
-        task
-        for task in view.tasks.get(instance_id, ())
-        if task.cluster_id == cluster_id and task.state_of(instance_id) is TaskState.UNFINISHED
-    ]
-
-
-def is_removal(task: Task) -> bool:
-    """True for a task that takes nodes out of a cluster. Task types are only exemplified by the vendor."""
-    return any(word in task.task_type.lower() for word in _REMOVALS)
-
-
-def ended_within(task: Task, span: timedelta, now: datetime) -> bool:
-    """True when the task ended less than `span` ago, or when its time cannot be read."""
-    moment = parse_time(task.updated or task.created)
-    return moment is None or now - moment < span
-
-
-def _history(view: EdgeView, facts: EdgeFacts, binding: EdgeBinding, *, retry: bool) -> Outcome | None:
+        return _say(Result.ALREADY, f"a node, {node.node_status or 'running'}")
     tasks = view.tasks.get(facts.instance_id, ())
-    for task in tasks:
-        verdict = _task_verdict(task, facts, binding, view.now, newest=task is tasks[0], retry=retry)
-        if verdict is not None:
-            return verdict
-    if view.elsewhere is not None:
-        trouble = view.elsewhere
-        return _outcome(
-            facts.instance_id, binding, trouble.result, trouble.reason, request_id=trouble.request_id
-        )
-    return None
-
-
-def _task_verdict(
-    task: Task, facts: EdgeFacts, binding: EdgeBinding, now: datetime, *, newest: bool, retry: bool
-) -> Outcome | None:
-    def say(result: Result, reason: str) -> Outcome:
-        return _outcome(facts.instance_id, binding, result, reason, task_id=task.task_id)
-
-    state = task.state_of(facts.instance_id)
-    here = task.cluster_id == binding.cluster
-    if state is TaskState.UNFINISHED:
-        if is_removal(task):
-            return say(Result.HELD, f"task {task.task_id} is taking it out of cluster {task.cluster_id}")
-        if here:
-            return say(Result.ATTACHING, f"task {task.task_id} is {task.state or 'unfinished'}")
-        return say(
-            Result.REJECTED, f"task {task.task_id} is attaching it to another cluster, {task.cluster_id}"
-        )
-    if not newest or not here:
-        return None
-    if is_removal(task):
-        if state is TaskState.SUCCESS and not retry and ended_within(task, TASK_MEMORY, now):
-            why = f"task {task.task_id} took it out of the cluster"
-            return say(Result.HELD, f"{why} less than 24 h ago; ask for it over HTTP with retry")
-        return None
-    if state is TaskState.SUCCESS and ended_within(task, NODE_LIST_LAG, now):
-        return say(Result.ATTACHED, f"task {task.task_id} has succeeded; the node list follows")
-    if state is TaskState.FAILED and not retry and ended_within(task, TASK_MEMORY, now):
-        why = task.why() or "no error given"
-        return say(
-            Result.FAILED,
-            f"task {task.task_id} failed: {why}. Each attempt reloads the machine: it is not tried again by "
-            "itself within 24 h; ask for it over HTTP with retry",
-        )
-    return None
+    running = [task.task_id for task in tasks if task.state_of(facts.instance_id) is TaskState.UNFINISHED]
+    verdict = _say(Result.ATTACHING, f"a node in state {node.state or 'unknown'}")
+    return replace(verdict, task_id=running[0] if running else "")
 
 
 def _readiness(facts: EdgeFacts, binding: EdgeBinding) -> Outcome | None:
-    def no(result: Result, reason: str) -> Outcome:
-        return _outcome(facts.instance_id, binding, result, reason)
-
     if facts.status != "Running":
-        return no(Result.DEFERRED, f"its status is {facts.status or 'unknown'}, not Running")
+        return _say(Result.DEFERRED, f"its status is {facts.status or 'unknown'}, not Running")
+    if not RESOURCE_ID.fits(facts.instance_id):
+        return _say(Result.REJECTED, f"its id is not {RESOURCE_ID.words}")
     missing = [
         name
         for name, value in (("cpu", facts.cpu), ("memoryMiB", facts.memory_mib), ("osName", facts.os_name))
         if value is None or value == ""
     ]
     if missing or facts.cpu is None or facts.memory_mib is None:
-        return no(Result.REJECTED, f"ENS does not say its {', '.join(missing)}")
+        return _say(Result.REJECTED, f"ENS does not say its {', '.join(missing)}")
     if facts.cpu < MIN_CPU or facts.memory_mib < MIN_MEMORY_MIB:
-        return no(
-            Result.REJECTED,
-            f"{facts.cpu} vCPU and {facts.memory_mib} MiB; an edge node needs {MIN_CPU} and {MIN_MEMORY_MIB}",
-        )
+        has = f"{facts.cpu} vCPU and {facts.memory_mib} MiB"
+        return _say(Result.REJECTED, f"{has}; an edge node needs {MIN_CPU} and {MIN_MEMORY_MIB}")
     if not binding.supports(facts.os_name):
-        return no(Result.REJECTED, f"operating system {facts.os_name!r} is not in the binding's os")
+        return _say(Result.REJECTED, f"operating system {facts.os_name!r} is not in the binding's os")
     return None
 
 
-def _destination(facts: EdgeFacts, binding: EdgeBinding, target: ClusterView) -> Outcome | None:
-    def no(result: Result, reason: str) -> Outcome:
-        return _outcome(facts.instance_id, binding, result, reason)
-
+def _destination(binding: EdgeBinding, target: ClusterView) -> Outcome | None:
     cluster = target.cluster
     if cluster is None:
-        return no(Result.REJECTED, f"cluster {binding.cluster} could not be looked at")
+        return _say(Result.REJECTED, f"cluster {binding.cluster} could not be looked at")
     if cluster.profile != EDGE_PROFILE:
-        return no(Result.REJECTED, f"cluster profile is {cluster.profile or 'unknown'}, not {EDGE_PROFILE}")
+        return _say(Result.REJECTED, f"cluster profile is {cluster.profile or 'unknown'}, not {EDGE_PROFILE}")
     if cluster.region_id and cluster.region_id != binding.region:
-        return no(
-            Result.REJECTED,
-            f"the cluster is in region {cluster.region_id}, the binding says {binding.region}",
-        )
+        where = f"the cluster is in region {cluster.region_id}"
+        return _say(Result.REJECTED, f"{where}, the binding says {binding.region}")
     if cluster.state in _ENDED:
-        return no(Result.REJECTED, f"cluster state is {cluster.state}")
+        return _say(Result.REJECTED, f"cluster state is {cluster.state}")
     if cluster.state != _TAKES_NODES:
-        return no(Result.DEFERRED, f"cluster state is {cluster.state or 'unknown'}, not {_TAKES_NODES}")
-    if binding.nodepool is not None and binding.nodepool not in (target.nodepools or frozenset()):
-        return no(Result.REJECTED, f"node pool {binding.nodepool} is not in the cluster")
+        return _say(Result.DEFERRED, f"cluster state is {cluster.state or 'unknown'}, not {_TAKES_NODES}")
     return None
 
 
 def _share_out(
     view: EdgeView,
     bindings: Sequence[EdgeBinding],
-    candidates: Mapping[str, Sequence[EdgeFacts]],
+    ready: Mapping[str, Sequence[str]],
     outcomes: list[Outcome],
 ) -> list[Attach]:
-    """Attaches for the candidates that mode, quota and `max_per_run` let through; outcomes for the others.
-
-    `candidates` are by the name of their binding.
-    """
+    """Attaches for the ready instances, by their binding's name, as far as mode, quota and limits allow."""
     actions: list[Attach] = []
     planned: Counter[str] = Counter()
     for binding in bindings:
+        ids = ready.get(binding.name, ())
         room, no_room = _room(view, binding, planned[binding.cluster])
-        taken: list[str] = []
-        for facts in candidates.get(binding.name, ()):
-            verdict: tuple[Result, str] | None = None
-            if binding.mode == "plan":
-                verdict = (
-                    Result.IGNORED,
-                    "mode plan; in apply it would be attached",
-                )
-            elif len(taken) >= room:
-                verdict = (Result.REJECTED, no_room)
-            elif len(taken) >= binding.max_per_run:
-                verdict = (
-                    Result.DEFERRED,
-                    f"max_per_run {binding.max_per_run} is used up; the next run goes on",
-                )
-            if verdict is None:
-                taken.append(facts.instance_id)
-            else:
-                outcomes.append(_outcome(facts.instance_id, binding, *verdict))
-        planned[binding.cluster] += len(taken)
-        if taken:
-            actions.append(Attach(binding, tuple(taken)))
+        if room >= binding.max_per_run:
+            room, no_room = binding.max_per_run, _say(Result.DEFERRED, used_up(binding))
+        verdict: Outcome | None = None
+        if binding.mode == "plan":
+            verdict = _say(Result.IGNORED, only_reported("attached"))
+        elif room == 0:
+            verdict = no_room
+        if verdict is not None:
+            outcomes.extend(_outcome(instance_id, binding, verdict) for instance_id in ids)
+        elif ids:
+            planned[binding.cluster] += min(room, len(ids))
+            actions.append(Attach(binding, tuple(ids), room, no_room.reason))
     return actions
 
 
-def _room(view: EdgeView, binding: EdgeBinding, planned: int) -> tuple[int, str]:
-    """How many more nodes the cluster may take, and what to say when there is no room."""
-    if binding.region not in view.node_quotas:
-        return sys.maxsize, ""  # not looked at yet: the job asks before anything is attached
-    quota = view.node_quotas[binding.region]
+def _room(view: EdgeView, binding: EdgeBinding, planned: int) -> tuple[int, Outcome]:
+    """How many more nodes the cluster may take, and the verdict on those that find no room."""
+    quota = view.node_quotas.get(binding.region)
     target = view.clusters.get(binding.cluster, ClusterView())
     if quota is None or target.cluster is None or target.cluster.size is None:
-        return 0, "the node quota or the cluster's size is not known"
+        return 0, _say(Result.REJECTED, "the node quota or the cluster's size is not known")
     used = target.cluster.size + len(target.in_flight) + planned
-    return max(0, quota - used), f"the cluster has {used} of the {quota} nodes its quota allows"
+    reason = f"the cluster has {used} of the {quota} nodes it may have"
+    return max(0, quota - used), _say(Result.DEFERRED, reason)

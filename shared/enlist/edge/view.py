@@ -21,15 +21,17 @@ class ClusterView:
 
     Attributes:
         cluster: None when only its nodes and tasks were asked for.
-        trouble: why something about it could not be established.
-        nodepools: ids of its node pools, None when nobody asked.
-        in_flight: instances that unfinished attach tasks name.
+        trouble: why something about it could not be established; concerns its own instances.
+        nodepools: ids of its node pools; empty when nobody asked.
+        in_flight: instances that unfinished attach tasks name and no node list shows.
+        unnamed_task: an unfinished attach task that does not say whom it attaches; empty when there is none.
     """
 
     cluster: Cluster | None = None
     trouble: Trouble | None = None
-    nodepools: frozenset[str] | None = None
+    nodepools: frozenset[str] = frozenset()
     in_flight: frozenset[str] = frozenset()
+    unnamed_task: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +41,13 @@ class EdgeView:
     Attributes:
         now: when it was observed, aware, UTC.
         instances: facts by instance id; an id that is missing is not visible to this account.
-        clusters: by cluster id, targets only.
+        clusters: by cluster id.
         nodes: by instance id, in whichever cluster: `(cluster id, node)`.
-        tasks: by instance id, newest first: those that are unfinished, and those that ended lately.
+        tasks: by instance id, newest first: unfinished ones, and ended ones of the target cluster.
         node_quotas: nodes a cluster may have, by region; None when CS does not say.
-        elsewhere: trouble in looking at the other clusters, which concerns every instance.
+        cleared: instances for which everything was looked at that an attach depends on. Others may become
+            candidates, but are not attached.
+        elsewhere: trouble in looking at other clusters, which concerns every instance.
     """
 
     now: datetime
@@ -54,4 +58,5 @@ class EdgeView:
     )
     tasks: Mapping[str, tuple[Task, ...]] = field(default_factory=dict[str, tuple[Task, ...]])
     node_quotas: Mapping[str, int | None] = field(default_factory=dict[str, int | None])
+    cleared: frozenset[str] = frozenset()
     elsewhere: Trouble | None = None

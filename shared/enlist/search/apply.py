@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from enlist.clients.elasticsearch import AddConnectableClusterRequest, ElasticsearchClient, client_token
 from enlist.outcomes import Outcome, Result
-from enlist.search.plan import Connect, pair_of
 from enlist.troubles import result_of
 from fctoolkit.errors import ApiError
 
 if TYPE_CHECKING:
+    from enlist.search.plan import Connect
     from fctoolkit.clock import Clock
 
 GENERATION_SECONDS = 3600
@@ -29,7 +29,7 @@ class SearchApplier:
 
     def connect(self, action: Connect) -> Outcome:
         """The outcome of one pair. API errors become outcomes, they are not raised."""
-        first, second = pair_of(action.instance_id, action.peer_id)
+        first, second = action.pair
         generation = str(int(self._clock.now() // GENERATION_SECONDS))
         request = AddConnectableClusterRequest(
             instance_id=first, remote_id=second, client_token=client_token(first, second, generation)
@@ -43,17 +43,27 @@ class SearchApplier:
         if not answer.result:
             reason = "Elasticsearch answered 200 with Result false: nothing was configured"
             return self._outcome(action, Result.FAILED, reason, answer.request_id, started)
-        return self._outcome(action, Result.CONNECTED, "connected now", answer.request_id, started)
+        if self._is_there(action):
+            return self._outcome(action, Result.CONNECTED, "connected now", answer.request_id, started)
+        reason = (
+            "accepted, but not listed as connected; a connection that was taken away within the hour comes "
+            "back in the next one"
+        )
+        return self._outcome(action, Result.DEFERRED, reason, answer.request_id, started)
 
     def _after_error(self, action: Connect, error: ApiError) -> tuple[Result, str]:
-        if error.failure.maybe_done:
-            try:
-                connected = self._client.list_connected_clusters(action.binding.region, action.instance_id)
-            except ApiError:
-                connected = frozenset[str]()
-            if action.peer_id in connected:
-                return Result.CONNECTED, f"the answer was lost, but the connection is there: {error}"
+        if error.failure.maybe_done and self._is_there(action):
+            return Result.CONNECTED, f"the answer was lost, but the connection is there: {error}"
         return result_of(error), str(error)
+
+    def _is_there(self, action: Connect) -> bool:
+        """Whether the connection is listed. An accepted call alone can be a swallowed repeat."""
+        try:
+            return action.peer_id in self._client.list_connected_clusters(
+                action.binding.region, action.instance_id
+            )
+        except ApiError:
+            return False
 
     def _outcome(
         self, action: Connect, result: Result, reason: str, request_id: str, started: float

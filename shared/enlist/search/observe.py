@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from enlist.choice import choose
-from enlist.search.plan import peer_ids
-from enlist.search.view import SearchView
-from enlist.troubles import Trouble, trouble_of
+from enlist.search.plan import Connect, peer_ids
+from enlist.search.view import Pair, SearchView
+from enlist.troubles import Trouble, is_not_found, trouble_of
 from fctoolkit.errors import ApiError
 
 if TYPE_CHECKING:
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from enlist.clients.elasticsearch import ElasticsearchClient
     from enlist.facts import SearchFacts
     from enlist.signals import Signal
-
-NOT_FOUND = "InstanceNotFound"
-"""The code, with HTTP 400 or 404, for an id that is not in a region."""
 
 
 class SearchObserver:
@@ -32,64 +29,83 @@ class SearchObserver:
         self._instances: dict[str, SearchFacts] = {}
         self._connected: dict[str, frozenset[str]] = {}
         self._connectable: dict[str, frozenset[str]] = {}
+        self._cleared: set[Pair] = set()
         self._troubles: dict[str, Trouble] = {}
+        self._region_troubles: dict[str, Trouble] = {}
         self._listed: set[str] = set()
+        self._missing: set[tuple[str, str]] = set()
 
     def view(self) -> SearchView:
         """What is known so far."""
         return SearchView(
-            dict(self._instances), dict(self._connected), dict(self._connectable), dict(self._troubles)
+            dict(self._instances),
+            dict(self._connected),
+            dict(self._connectable),
+            frozenset(self._cleared),
+            dict(self._troubles),
+            dict(self._region_troubles),
         )
 
     def look_at_all(self) -> tuple[str, ...]:
-        """Facts of every instance in the bound regions. Errors concern all of a region and are raised."""
+        """Facts of every instance in the bound regions; gives their ids. A region's trouble is its own."""
         for region in self._regions:
             self._list(region)
         return tuple(self._instances)
 
     def look_at(self, signals: Iterable[Signal]) -> None:
-        """Facts of the signalled instances; without a region, each bound region is asked in turn."""
+        """Facts of the signalled instances; the region the signal names is asked first, then the others."""
         for signal in signals:
-            regions = (signal.region,) if signal.region in self._regions else self._regions
-            for region in regions:
+            for region in sorted(self._regions, key=lambda one: one != signal.region):
                 if self._describe(region, signal.instance_id):
                     break
 
     def look_at_peers(self) -> None:
         """For every instance that a binding chooses: its peers' facts, and what it is connected with."""
-        chosen = self._chosen()
-        for binding in {binding.name: binding for _, binding in chosen}.values():
+        for _, binding in self._chosen():
             if not isinstance(binding.peers, tuple):
                 self._list(binding.region)
+        chosen = self._chosen()
         for facts, binding in chosen:
-            for peer_id in peer_ids(self.view(), facts, binding):
+            for peer_id in peer_ids(self.view(), facts, binding, self._bindings):
                 if peer_id not in self._instances:
                     self._describe(binding.region, peer_id)
         for facts, _ in chosen:
             self._attempt(facts, "its connections", self._add_connected)
 
-    def look_closer(self, instance_ids: Iterable[str]) -> None:
-        """For instances about to be connected: what Elasticsearch lists as connectable with them."""
-        for instance_id in instance_ids:
-            self._attempt(
-                self._instances[instance_id], "what it can be connected with", self._add_connectable
-            )
+    def look_closer(self, candidates: Iterable[Connect]) -> None:
+        """For pairs about to be connected: connections of both, and what may be connected at all."""
+        for connect in candidates:
+            facts, peer = self._instances[connect.instance_id], self._instances[connect.peer_id]
+            self._attempt(facts, "what it can be connected with", self._add_connectable)
+            self._attempt(peer, "its connections", self._add_connected)
+            self._cleared.add(connect.pair)
 
     def _chosen(self) -> list[tuple[SearchFacts, SearchBinding]]:
         pairs = ((facts, choose(facts, self._bindings).binding) for facts in list(self._instances.values()))
         return [(facts, binding) for facts, binding in pairs if binding is not None]
 
     def _list(self, region: str) -> None:
-        if region not in self._listed:
-            self._listed.add(region)
+        if region in self._listed:
+            return
+        self._listed.add(region)
+        try:
             self._instances.update({facts.instance_id: facts for facts in self._client.list_instance(region)})
+        except ApiError as error:
+            self._region_troubles[region] = trouble_of(
+                error, f"the instances in {region} could not be listed"
+            )
 
     def _describe(self, region: str, instance_id: str) -> bool:
         """True when the instance was found, or when looking for it failed and that was noted."""
+        if (region, instance_id) in self._missing:
+            return False
+        if instance_id in self._troubles:
+            return True
         try:
             self._instances[instance_id] = self._client.describe_instance(region, instance_id)
         except ApiError as error:
-            if error.failure.code == NOT_FOUND:
+            if is_not_found(error):
+                self._missing.add((region, instance_id))
                 return False
             self._troubles[instance_id] = trouble_of(
                 error, f"{instance_id} could not be described in {region}"
@@ -97,12 +113,14 @@ class SearchObserver:
         return True
 
     def _add_connected(self, facts: SearchFacts) -> None:
-        ids = self._client.list_connected_clusters(facts.region_id, facts.instance_id)
-        self._connected[facts.instance_id] = ids
+        if facts.instance_id not in self._connected:
+            ids = self._client.list_connected_clusters(facts.region_id, facts.instance_id)
+            self._connected[facts.instance_id] = ids
 
     def _add_connectable(self, facts: SearchFacts) -> None:
-        ids = self._client.describe_connectable_clusters(facts.region_id, facts.instance_id)
-        self._connectable[facts.instance_id] = ids
+        if facts.instance_id not in self._connectable:
+            ids = self._client.describe_connectable_clusters(facts.region_id, facts.instance_id)
+            self._connectable[facts.instance_id] = ids
 
     def _attempt(self, facts: SearchFacts, what: str, look: Callable[[SearchFacts], None]) -> None:
         """Runs `look`; an error becomes the instance's trouble."""

@@ -1,32 +1,33 @@
 """The plan: which pairs of Elasticsearch instances to connect, and for every other pair the reason why not.
 
-Pure: no clock, no network, no state. The rules stand in `_judge` in the order in which they apply.
+Pure: no clock, no network, no state. The rules stand in `_judge` and `_judge_closer` in the order in which
+they apply; the first that speaks decides.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from enlist.bindings.model import SAME_BINDING, PeerMatch, SearchBinding
-from enlist.choice import Choice, as_reported, choose
+from enlist.choice import age, as_reported, choose, only_reported, unbound, used_up
 from enlist.facts import HOLD_TAG, SearchFacts
+from enlist.identifiers import SEARCH_ID
 from enlist.outcomes import Outcome, Result
+from enlist.search.view import Pair, SearchView, pair_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from enlist.search.view import SearchView
     from enlist.signals import Signal
+    from enlist.troubles import Trouble
 
 ACTIVE = "active"
 CLOUD_NATIVE = "public"
 """`archType` of the cloud-native architecture, which cannot be connected; `exclusive` can."""
 
 _ON_ITS_WAY = frozenset({"activating", "unknown", ""})
-_FIRST = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,179 +38,199 @@ class Connect:
     instance_id: str
     peer_id: str
 
+    @property
+    def pair(self) -> Pair:
+        """Both, in the order in which they are called."""
+        return pair_of(self.instance_id, self.peer_id)
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do, and what became of the other pairs without doing anything."""
+    """What to do, and what became of the other pairs without doing anything.
+
+    `candidates` are pairs that nothing seen so far keeps apart, and that were not cleared: look closer at
+    them, and plan again. Their outcome for now is `deferred`.
+    """
 
     actions: tuple[Connect, ...]
     outcomes: tuple[Outcome, ...]
-
-    def instance_ids(self) -> tuple[str, ...]:
-        """The instances that would get a connection, each once."""
-        return tuple(dict.fromkeys(action.instance_id for action in self.actions))
-
-
-def peer_ids(view: SearchView, facts: SearchFacts, binding: SearchBinding) -> tuple[str, ...]:
-    """The instances that a binding wants an instance connected with, without itself, in a stable order."""
-    if isinstance(binding.peers, PeerMatch):
-        wanted = [
-            one.instance_id for one in view.instances.values() if binding.peers.matches(one.as_record())
-        ]
-    elif binding.peers == SAME_BINDING:
-        wanted = [one.instance_id for one in view.instances.values() if not binding.mismatch(one.as_record())]
-    else:
-        return tuple(one for one in dict.fromkeys(binding.peers) if one != facts.instance_id)
-    in_region = (one for one in wanted if view.instances[one].region_id == facts.region_id)
-    return tuple(sorted(one for one in in_region if one != facts.instance_id))
-
-
-def pair_of(one: str, other: str) -> tuple[str, str]:
-    """The unordered pair, in the order in which it is always called."""
-    return (one, other) if one < other else (other, one)
+    candidates: tuple[Connect, ...] = ()
 
 
 def plan(view: SearchView, bindings: Sequence[SearchBinding], signals: Iterable[Signal]) -> Plan:
     """Decides for each signal and each of its peers, oldest instance first. The same view, the same plan."""
     outcomes: list[Outcome] = []
-    ready: dict[tuple[str, str], Connect] = {}
-    seen: set[tuple[str, str]] = set()
-    ids = dict.fromkeys(signal.instance_id for signal in signals)
-    for instance_id in sorted(ids, key=lambda one: _age(view, one)):
+    verdicts: dict[Pair, Outcome] = {}
+    ready: dict[Pair, Connect] = {}
+    ids = {signal.instance_id for signal in signals}
+    for instance_id in sorted(ids, key=lambda one: age(view.instances.get(one), one)):
         facts = view.instances.get(instance_id)
-        choice = _choice(view, instance_id, facts, bindings)
-        if choice.outcome is not None:
-            outcomes.append(choice.outcome)
-        if facts is None or choice.binding is None:
+        if facts is None:
+            outcomes.append(_not_visible(view, instance_id) if bindings else unbound(instance_id))
             continue
-        peers = peer_ids(view, facts, choice.binding)
+        choice = choose(facts, bindings)
+        if choice.binding is None:
+            outcomes.extend([choice.outcome] if choice.outcome else [])
+            continue
+        peers = peer_ids(view, facts, choice.binding, bindings)
         if not peers:
             outcomes.append(
-                _outcome(instance_id, choice.binding, "", Result.IGNORED, "no other instance is its peer")
+                _outcome(facts, "", choice.binding, _say(Result.IGNORED, "no instance is its peer"))
             )
         for peer_id in peers:
-            pair = pair_of(instance_id, peer_id)
-            if pair in seen:
-                continue
-            seen.add(pair)
-            verdict = _judge(view, facts, peer_id, choice.binding)
-            if verdict is None:
-                ready[pair] = Connect(choice.binding, instance_id, peer_id)
-            else:
-                outcomes.append(as_reported(verdict, choice.binding))
-    actions = _share_out(view, list(ready.values()), outcomes)
-    return Plan(tuple(actions), tuple(outcomes))
+            _weigh(view, facts, Connect(choice.binding, instance_id, peer_id), ready, verdicts)
+    candidates = tuple(one for pair, one in ready.items() if pair not in view.cleared)
+    verdicts.update(
+        (one.pair, _waiting(view, one, "it was not looked at closely enough to be connected"))
+        for one in candidates
+    )
+    actions = _share_out(view, [one for pair, one in ready.items() if pair in view.cleared], verdicts)
+    outcomes.extend(_region_troubles(view))
+    return Plan(tuple(actions), (*outcomes, *verdicts.values()), candidates)
 
 
-def _age(view: SearchView, instance_id: str) -> tuple[datetime, str]:
-    facts = view.instances.get(instance_id)
-    return ((facts.created_at if facts else None) or _FIRST, instance_id)
+def peer_ids(
+    view: SearchView, facts: SearchFacts, binding: SearchBinding, bindings: Sequence[SearchBinding]
+) -> tuple[str, ...]:
+    """The instances that a binding wants an instance connected with, without itself, in a stable order."""
+    if isinstance(binding.peers, tuple):
+        return tuple(one for one in dict.fromkeys(binding.peers) if one != facts.instance_id)
+    others = [
+        one
+        for one in view.instances.values()
+        if one.instance_id != facts.instance_id and one.region_id == facts.region_id
+    ]
+    if isinstance(binding.peers, PeerMatch):
+        match = binding.peers
+        return tuple(sorted(one.instance_id for one in others if match.matches(one.as_record())))
+    assert binding.peers == SAME_BINDING  # noqa: S101 -- for the type checker
+    chosen = ((one.instance_id, choose(one, bindings).binding) for one in others)
+    return tuple(sorted(one for one, by in chosen if by is not None and by.name == binding.name))
 
 
-def _choice(
-    view: SearchView, instance_id: str, facts: SearchFacts | None, bindings: Sequence[SearchBinding]
-) -> Choice[SearchBinding]:
-    if facts is not None:
-        return choose(facts, bindings)
+def _weigh(
+    view: SearchView,
+    facts: SearchFacts,
+    connect: Connect,
+    ready: dict[Pair, Connect],
+    verdicts: dict[Pair, Outcome],
+) -> None:
+    """Adds a pair to the ready ones or to the verdicts. One side's binding that asks for it is enough."""
+    pair = connect.pair
+    verdict = _judge(view, facts, connect.peer_id)
+    if verdict is None and pair in view.cleared:
+        verdict = _judge_closer(view, connect)
+    if verdict is None:
+        known = ready.get(pair)
+        if known is None or known.binding.mode == "plan":
+            ready[pair] = connect
+        verdicts.pop(pair, None)
+    elif pair not in ready:
+        verdicts.setdefault(pair, _outcome(facts, connect.peer_id, connect.binding, verdict))
+
+
+def _say(result: Result, reason: str) -> Outcome:
+    """A verdict, before it is known on whom."""
+    return Outcome("", result, reason)
+
+
+def _blame(trouble: Trouble) -> Outcome:
+    return Outcome("", trouble.result, trouble.reason, request_id=trouble.request_id)
+
+
+def _outcome(facts: SearchFacts, peer_id: str, binding: SearchBinding, verdict: Outcome) -> Outcome:
+    named = replace(verdict, instance_id=facts.instance_id, binding=binding.name, target=peer_id)
+    return as_reported(named, binding)
+
+
+def _waiting(view: SearchView, connect: Connect, reason: str, result: Result = Result.DEFERRED) -> Outcome:
+    verdict = _say(result, reason)
+    return _outcome(view.instances[connect.instance_id], connect.peer_id, connect.binding, verdict)
+
+
+def _not_visible(view: SearchView, instance_id: str) -> Outcome:
     trouble = view.troubles.get(instance_id)
     if trouble is not None:
-        return Choice(
-            None, Outcome(instance_id, trouble.result, trouble.reason, request_id=trouble.request_id)
-        )
+        return replace(_blame(trouble), instance_id=instance_id)
     reason = "no such Elasticsearch instance is visible in a bound region; if it is new, a sweep will find it"
-    return Choice(None, Outcome(instance_id, Result.DEFERRED, reason))
+    return Outcome(instance_id, Result.DEFERRED, reason)
 
 
-def _outcome(
-    instance_id: str,
-    binding: SearchBinding,
-    peer_id: str,
-    result: Result,
-    reason: str,
-    *,
-    request_id: str = "",
-) -> Outcome:
-    return Outcome(instance_id, result, reason, binding.name, peer_id, request_id=request_id)
+def _region_troubles(view: SearchView) -> list[Outcome]:
+    return [replace(_blame(trouble), target=region) for region, trouble in view.regions.items()]
 
 
-def _judge(view: SearchView, facts: SearchFacts, peer_id: str, binding: SearchBinding) -> Outcome | None:
-    """None when the pair should be connected now; else why not."""
-
-    def no(result: Result, reason: str, request_id: str = "") -> Outcome:
-        return _outcome(facts.instance_id, binding, peer_id, result, reason, request_id=request_id)
-
-    if peer_id in view.connected.get(facts.instance_id, frozenset()):
-        return no(Result.ALREADY, "connected")
-    for one in (facts.instance_id, peer_id):
-        if one in view.troubles:
-            trouble = view.troubles[one]
-            return no(trouble.result, trouble.reason, trouble.request_id)
+def _judge(view: SearchView, facts: SearchFacts, peer_id: str) -> Outcome | None:
+    """What can be said from a first look; None when nothing seen keeps the two apart."""
+    own_id = facts.instance_id
+    if peer_id in view.connected.get(own_id, ()) or own_id in view.connected.get(peer_id, ()):
+        return _say(Result.ALREADY, "connected")
+    trouble = view.troubles.get(own_id) or view.troubles.get(peer_id)
+    if trouble is not None:
+        return _blame(trouble)
     peer = view.instances.get(peer_id)
     if peer is None:
-        return no(Result.DEFERRED, f"peer {peer_id} is not visible in {binding.region}; a sweep looks again")
+        return _say(
+            Result.DEFERRED, f"peer {peer_id} is not visible in {facts.region_id}; a sweep looks again"
+        )
     if peer.tags is None or HOLD_TAG in peer.tags:
-        return no(Result.HELD, f"peer {peer_id} is tagged {HOLD_TAG}, or its tags could not be read")
-    verdict = _readiness(facts) or _readiness(peer)
-    if verdict is not None:
-        return no(*verdict)
-    if not facts.vpc_id or facts.vpc_id != peer.vpc_id:
-        return no(
-            Result.REJECTED,
-            f"they are not in one VPC: {facts.instance_id} in {facts.vpc_id or 'unknown'}, "
-            f"{peer_id} in {peer.vpc_id or 'unknown'}",
-        )
-    connectable = view.connectable.get(facts.instance_id)
-    if connectable is not None and peer_id not in connectable:
-        return no(
-            Result.REJECTED,
-            f"Elasticsearch does not list {peer_id} as connectable; version, zones or architecture differ",
-        )
-    return None
+        return _say(Result.HELD, f"peer {peer_id} is tagged {HOLD_TAG}, or its tags could not be read")
+    return _readiness(facts) or _readiness(peer) or _together(facts, peer)
 
 
-def _readiness(facts: SearchFacts) -> tuple[Result, str] | None:
+def _judge_closer(view: SearchView, connect: Connect) -> Outcome | None:
+    """What needs a closer look; None when the pair should be connected now."""
+    if connect.peer_id not in view.connectable.get(connect.instance_id, frozenset()):
+        reason = f"Elasticsearch does not list {connect.peer_id} as connectable"
+        return _say(Result.REJECTED, f"{reason}; version, zones or architecture differ")
+    full = [
+        f"{one} has {len(view.connected[one])} peers already"
+        for one in (connect.instance_id, connect.peer_id)
+        if len(view.connected[one]) >= connect.binding.max_peers
+    ]
+    return _say(Result.REJECTED, f"{full[0]}; max_peers is {connect.binding.max_peers}") if full else None
+
+
+def _readiness(facts: SearchFacts) -> Outcome | None:
+    if not SEARCH_ID.fits(facts.instance_id):
+        return _say(Result.REJECTED, f"{facts.instance_id} is not {SEARCH_ID.words}")
     if facts.status in _ON_ITS_WAY:
-        return Result.DEFERRED, f"{facts.instance_id} is {facts.status or 'in an unknown state'}, not active"
+        status = facts.status or "in an unknown state"
+        return _say(Result.DEFERRED, f"{facts.instance_id} is {status}, not active")
     if facts.status != ACTIVE:
-        return Result.REJECTED, f"{facts.instance_id} is {facts.status}, not active"
+        return _say(Result.REJECTED, f"{facts.instance_id} is {facts.status}, not active")
     if facts.arch_type == CLOUD_NATIVE:
-        return (
-            Result.REJECTED,
-            f"{facts.instance_id} has the cloud-native architecture, which cannot be connected",
-        )
+        reason = "has the cloud-native architecture, which cannot be connected"
+        return _say(Result.REJECTED, f"{facts.instance_id} {reason}")
     return None
 
 
-def _share_out(view: SearchView, ready: Sequence[Connect], outcomes: list[Outcome]) -> list[Connect]:
-    """The connections that mode, `max_peers` and `max_per_run` let through; outcomes for the others."""
+def _together(facts: SearchFacts, peer: SearchFacts) -> Outcome | None:
+    if facts.vpc_id and facts.vpc_id == peer.vpc_id:
+        return None
+    own, other = facts.vpc_id or "unknown", peer.vpc_id or "unknown"
+    where = f"{facts.instance_id} in {own}, {peer.instance_id} in {other}"
+    return _say(Result.REJECTED, f"they are not in one VPC: {where}")
+
+
+def _share_out(view: SearchView, ready: Sequence[Connect], verdicts: dict[Pair, Outcome]) -> list[Connect]:
+    """The connections that mode, `max_peers` and `max_per_run` let through; verdicts on the others."""
     actions: list[Connect] = []
     peers = Counter({instance_id: len(ids) for instance_id, ids in view.connected.items()})
     run: Counter[str] = Counter()
-    for action in ready:
-        binding = action.binding
-        # A peer's own connections are known, and bounded, where a binding concerns the peer too.
-        full = [
-            one
-            for one in (action.instance_id, action.peer_id)
-            if one in view.connected and peers[one] >= binding.max_peers
-        ]
-        verdict: tuple[Result, str] | None = None
+    for connect in ready:
+        binding = connect.binding
+        full = [one for one in connect.pair if peers[one] >= binding.max_peers]
         if binding.mode == "plan":
-            verdict = (
-                Result.IGNORED,
-                "mode plan; in apply it would be connected",
-            )
+            waiting = Result.IGNORED, only_reported("connected")
         elif full:
-            verdict = (
-                Result.REJECTED,
-                f"{full[0]} has {peers[full[0]]} peers already; max_peers is {binding.max_peers}",
-            )
+            waiting = Result.REJECTED, f"with this run {full[0]} has its max_peers, {binding.max_peers}"
         elif run[binding.name] >= binding.max_per_run:
-            verdict = (Result.DEFERRED, f"max_per_run {binding.max_per_run} is used up; the next run goes on")
-        if verdict is None:
-            actions.append(action)
-            run[binding.name] += 1
-            peers.update((action.instance_id, action.peer_id))
+            waiting = Result.DEFERRED, used_up(binding)
         else:
-            outcomes.append(_outcome(action.instance_id, binding, action.peer_id, *verdict))
+            actions.append(connect)
+            run[binding.name] += 1
+            peers.update(connect.pair)
+            continue
+        verdicts[connect.pair] = _waiting(view, connect, waiting[1], waiting[0])
     return actions

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from enlist.troubles import Trouble
 
@@ -12,6 +12,14 @@ if TYPE_CHECKING:
 
     from enlist.facts import SearchFacts
 
+Pair: TypeAlias = tuple[str, str]
+"""Two instance ids, in the order of `pair_of`."""
+
+
+def pair_of(one: str, other: str) -> Pair:
+    """The unordered pair, in the order in which it is always called."""
+    return (one, other) if one < other else (other, one)
+
 
 @dataclass(frozen=True, slots=True)
 class SearchView:
@@ -19,12 +27,17 @@ class SearchView:
 
     Attributes:
         instances: facts by instance id; an id that is missing is not visible in a bound region.
-        connected: by instance id, the ids it is connected with.
+        connected: by instance id, the ids it is connected with; only for those asked about.
         connectable: by instance id, the ids that may be connected with it; only for those asked about.
+        cleared: pairs for which everything was looked at that a connection depends on. Others may become
+            candidates, but are not connected.
         troubles: by instance id, what could not be established about it.
+        regions: by region, why its instances could not be listed.
     """
 
     instances: Mapping[str, SearchFacts]
     connected: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
     connectable: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+    cleared: frozenset[Pair] = frozenset()
     troubles: Mapping[str, Trouble] = field(default_factory=dict[str, Trouble])
+    regions: Mapping[str, Trouble] = field(default_factory=dict[str, Trouble])

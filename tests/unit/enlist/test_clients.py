@@ -112,11 +112,20 @@ READS: dict[str, tuple[Call, Sent]] = {
 }
 
 
+EMPTY: dict[str, Any] = {
+    "cluster_id": "c1",
+    "task_id": "T-1",
+    **{key: [] for key in ("nodes", "tasks", "clusters", "nodepools", "Result", "TagResources")},
+    "Instances": {},
+}
+"""An answer to every read, with nothing in it."""
+
+
 @pytest.mark.parametrize("name", READS)
 def test_every_read_goes_out_as_the_vendor_documents_it(name: str) -> None:
     """Action, version, method, host, path and query are those of the vendor's client; there is no body."""
     call, expected = READS[name]
-    service = says({"cluster_id": "c1", "task_id": "T-1"})
+    service = says(EMPTY)
     call(service)
     assert sent(service) == [expected]
     assert "content-type" not in service.requests[0].headers
@@ -169,7 +178,7 @@ def test_add_connectable_cluster_goes_out_as_the_vendors_client_sends_it() -> No
 def test_every_client_uses_the_endpoints_it_is_given() -> None:
     """With an address for all services, the local cloud's for example, nothing else is called."""
     endpoints = Endpoints(overrides={"": "http://127.0.0.1"})
-    service = says({"cluster_id": "c1"})
+    service = says(EMPTY)
     cs(service, endpoints).describe_cluster_detail(REGION, "c1")
     ens(service, endpoints).describe_instances()
     elasticsearch(service, endpoints).list_instance(REGION)
@@ -282,7 +291,7 @@ def test_more_than_a_hundred_ens_ids_are_asked_for_in_parts() -> None:
 
     def page(asked: Sent) -> Any:
         if asked.action == "ListTagResources":
-            return {}
+            return {"TagResources": []}
         some = json.loads(asked.query["InstanceIds"])
         return {"Instances": {"Instance": [{"InstanceId": one} for one in some]}, "TotalCount": len(some)}
 

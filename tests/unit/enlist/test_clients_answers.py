@@ -200,6 +200,22 @@ def test_a_cluster_its_pools_and_the_quota_are_read() -> None:
     assert cs(says({})).describe_node_quota(REGION) is None
 
 
+def test_an_answer_without_its_list_is_not_an_empty_list() -> None:
+    """That nothing is there must be said: null says it, as some services write an empty list; silence not."""
+    reads = {
+        "nodes": lambda body: cs(says(body)).describe_cluster_nodes(REGION, "c1"),
+        "tasks": lambda body: cs(says(body)).describe_cluster_tasks(REGION, "c1"),
+        "clusters": lambda body: cs(says(body)).describe_clusters(REGION),
+        "nodepools": lambda body: cs(says(body)).describe_cluster_node_pools(REGION, "c1"),
+        "Result": lambda body: elasticsearch(says(body)).list_instance(REGION),
+        "TagResources": lambda body: tuple(ens(says(body)).list_tag_resources(["i-1"])["i-1"]),
+    }
+    for key, call in reads.items():
+        assert not call({key: None})
+        error = unreadable(lambda call=call: call({}))
+        assert error.failure.message.startswith(f"{key}: ")
+
+
 def test_a_cluster_without_an_id_is_no_answer() -> None:
     """An answer that names no cluster says nothing about the one asked for."""
     error = unreadable(lambda: cs(says({"state": "running"})).describe_cluster_detail(REGION, "c1"))
@@ -274,7 +290,6 @@ def test_a_single_connection_in_xml_is_one(body: Any) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        {},
         {"Result": []},
         {"Result": None},
         {"Result": {}},
@@ -288,7 +303,7 @@ def test_no_connections_are_none(body: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [{"Result": [{"networkType": "vpc"}]}, {"Result": "es-2"}, {"Result": False}]
+    "body", [{}, {"Result": [{"networkType": "vpc"}]}, {"Result": "es-2"}, {"Result": False}]
 )
 def test_connections_that_cannot_be_read_are_not_none(body: Any) -> None:
     """An instance whose connections are unknown must not look like one that has none."""

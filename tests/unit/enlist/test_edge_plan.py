@@ -44,6 +44,7 @@ VIEW = EdgeView(
     instances={"i-1": FACTS},
     clusters={"c1": ClusterView(cluster=CLUSTER)},
     node_quotas={"cn-hangzhou": 100},
+    cleared=frozenset({"i-1"}),
 )
 
 
@@ -68,6 +69,11 @@ def task(state: str, part: str, *, age: timedelta = timedelta(), **changes: Any)
 def decide(seen: EdgeView, *bindings: EdgeBinding, retry: bool = False) -> Plan:
     """The plan for one signal."""
     return plan(seen, bindings or (BINDING,), [Signal("i-1", retry=retry)])
+
+
+def attached(made: Plan) -> tuple[str, ...]:
+    """The instances a plan would attach."""
+    return tuple(one for action in made.actions for one in action.instance_ids)
 
 
 def only(made: Plan) -> Outcome:
@@ -107,6 +113,27 @@ def test_facts_that_keep_an_instance_out(facts: EdgeFacts, result: Result, reaso
     assert reason in outcome.reason
 
 
+def test_nothing_is_attached_that_was_not_looked_at_closely() -> None:
+    """An instance that nothing keeps out is a candidate first; only a closer look makes it an action."""
+    made = decide(replace(VIEW, cleared=frozenset()))
+    assert (only(made).result, made.candidates) == (Result.DEFERRED, ("i-1",))
+
+
+def test_a_task_that_names_nobody_is_waited_for() -> None:
+    """While an attach task does not say whom it attaches, it may be anybody."""
+    target = ClusterView(cluster=CLUSTER, unnamed_task="T-7")
+    outcome = only(decide(view(clusters={"c1": target})))
+    assert (outcome.result, "T-7" in outcome.reason) == (Result.DEFERRED, True)
+
+
+def test_what_was_said_before_is_standing() -> None:
+    """A failure of an earlier run is told apart from one of this run: not every tick raises for it."""
+    node = Node(instance_id="i-1", state="failed")
+    assert only(decide(view(nodes={"i-1": (("c1", node),)}))).standing
+    assert only(decide(view(tasks={"i-1": (task("fail", "failed"),)}))).standing
+    assert not only(decide(view(elsewhere=Trouble(Result.FAILED, "no answer")))).standing
+
+
 def test_unreadable_tags_are_rejected() -> None:
     """When tags could not be read and the binding does not need them, hold cannot be ruled out: rejected."""
     outcome = only(decide(view(replace(FACTS, tags=None)), binding(match={"status": ["Running"]})))
@@ -129,7 +156,7 @@ def test_unreadable_tags_are_rejected() -> None:
         ({"state": "deleting"}, Result.REJECTED, "cluster state is deleting"),
         ({"state": ""}, Result.DEFERRED, "cluster state is unknown"),
         ({"size": None}, Result.REJECTED, "size is not known"),
-        ({"size": 100}, Result.REJECTED, "has 100 of the 100 nodes"),
+        ({"size": 100}, Result.DEFERRED, "has 100 of the 100 nodes"),
     ],
 )
 def test_clusters_that_take_no_node(cluster: dict[str, Any] | None, result: Result, reason: str) -> None:
@@ -153,13 +180,12 @@ def test_instances_on_their_way_count_against_the_quota() -> None:
     assert "100 of the 100" in only(decide(view(clusters={"c1": target}))).reason
 
 
-@pytest.mark.parametrize(
-    ("pools", "attached"), [(frozenset({"np1"}), True), (frozenset({"np2"}), False), (None, False)]
-)
-def test_node_pool_must_be_in_the_cluster(pools: frozenset[str] | None, attached: bool) -> None:
+@pytest.mark.parametrize(("pools", "attached"), [({"np1"}, True), ({"np2"}, False), (set(), False)])
+def test_node_pool_must_be_in_the_cluster(pools: set[str], attached: bool) -> None:
     """A binding's node pool must be one of the cluster's own, and known to be."""
     made = decide(
-        view(clusters={"c1": ClusterView(cluster=CLUSTER, nodepools=pools)}), binding(nodepool="np1")
+        view(clusters={"c1": ClusterView(cluster=CLUSTER, nodepools=frozenset(pools))}),
+        binding(nodepool="np1"),
     )
     assert bool(made.actions) is attached
     if not attached:
@@ -226,7 +252,7 @@ def test_tasks_count_as_membership(seen: Task, result: Result) -> None:
 )
 def test_old_tasks_are_history(seen: Task) -> None:
     """A task that ended long ago, failed to remove the node, or ended elsewhere does not forbid an attach."""
-    assert decide(view(tasks={"i-1": (seen,)})).instance_ids() == ("i-1",)
+    assert attached(decide(view(tasks={"i-1": (seen,)}))) == ("i-1",)
 
 
 def test_a_task_whose_time_cannot_be_read_is_recent() -> None:
@@ -242,7 +268,7 @@ def test_a_failed_or_removed_node_is_attached_again_only_when_asked() -> None:
     for last in (task("fail", "failed"), task("success", "success", task_type="nodepool_remove_nodes")):
         seen = view(tasks={"i-1": (last,)})
         assert "retry" in only(decide(seen)).reason
-        assert decide(seen, retry=True).instance_ids() == ("i-1",)
+        assert attached(decide(seen, retry=True)) == ("i-1",)
 
 
 def test_retry_does_not_pass_a_running_task() -> None:
@@ -283,7 +309,7 @@ def test_created_after_keeps_old_machines_out(created: datetime | None, result: 
     """Older machines are ignored, machines of unknown age rejected, newer ones attached."""
     made = decide(view(replace(FACTS, created_at=created)), binding(created_after=NOW - timedelta(days=1)))
     if result is None:
-        assert made.instance_ids() == ("i-1",)
+        assert attached(made) == ("i-1",)
     else:
         assert only(made).result is result
 
@@ -317,15 +343,15 @@ def fleet(count: int) -> EdgeView:
         )
         for number in range(count)
     }
-    return replace(VIEW, instances=instances)
+    return replace(VIEW, instances=instances, cleared=frozenset(instances))
 
 
 def test_max_per_run_takes_the_oldest_first() -> None:
     """A mistake is bounded, and what waits longest goes first."""
     seen = fleet(5)
-    made = plan(seen, [binding(max_per_run=2)], map(Signal, seen.instances))
-    assert made.instance_ids() == ("i-004", "i-003")
-    assert [outcome.result for outcome in made.outcomes] == [Result.DEFERRED] * 3
+    (action,) = plan(seen, [binding(max_per_run=2)], map(Signal, seen.instances)).actions
+    assert action.instance_ids == ("i-004", "i-003", "i-002", "i-001", "i-000")
+    assert (action.most, action.limit) == (2, "max_per_run 2 is used up; the next run goes on")
 
 
 def test_quota_is_shared_by_bindings_of_one_cluster() -> None:
@@ -335,8 +361,8 @@ def test_quota_is_shared_by_bindings_of_one_cluster() -> None:
     first = binding(name="first", match={"instanceId": names[:2]})
     second = binding(name="second", match={"instanceId": names[2:]})
     made = plan(seen, [first, second], map(Signal, names))
-    assert len(made.instance_ids()) == 3
-    assert [outcome.result for outcome in made.outcomes] == [Result.REJECTED]
+    assert [min(action.most, len(action.instance_ids)) for action in made.actions] == [2, 1]
+    assert made.actions[1].limit == "the cluster has 2 of the 3 nodes it may have"
 
 
 @given(
@@ -387,7 +413,7 @@ def test_nothing_is_attached_that_should_not_be(
 ) -> None:
     """Whatever was seen: one verdict, and an attach only of a matching, ready machine that is nowhere yet."""
     made = decide(view(facts, nodes=nodes, tasks=tasks), binding(mode=mode))
-    assert len(made.instance_ids()) + len(made.outcomes) == 1
+    assert len(attached(made)) + len(made.outcomes) == 1
     if made.actions:
         assert mode == "apply"
         assert (facts.status, facts.os_name, facts.tags) == ("Running", "CentOS 7.6 64bit", {"enlist": "yes"})

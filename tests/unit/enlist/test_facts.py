@@ -200,9 +200,9 @@ def test_what_ens_does_not_say_stays_unknown() -> None:
 
 
 def test_elasticsearch_leaves_tags_out_when_there_are_none() -> None:
-    """A missing list means no tags there; a null or another thing is unknown."""
+    """A missing list, or null, means no tags there; another thing is unknown."""
     assert search_facts({"instanceId": "es-1"}, "cn-a").tags == {}
-    assert search_facts({"instanceId": "es-1", "tags": None}, "cn-a").tags is None
+    assert search_facts({"instanceId": "es-1", "tags": None}, "cn-a").tags == {}
     assert search_facts({"instanceId": "es-1", "tags": "x"}, "cn-a").tags is None
 
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from enlist.bindings.model import SearchBinding
 from enlist.facts import HOLD_TAG, SearchFacts
 from enlist.outcomes import Outcome, Result
-from enlist.search.plan import Plan, pair_of, plan
-from enlist.search.view import SearchView
+from enlist.search.plan import Plan, plan
+from enlist.search.view import SearchView, pair_of
 from enlist.signals import Signal
 from enlist.troubles import Trouble
 
@@ -50,6 +50,7 @@ def view(*facts: SearchFacts, **changes: Any) -> SearchView:
         instances,
         connected=dict.fromkeys(instances, frozenset[str]()),
         connectable=dict.fromkeys(instances, frozenset(instances)),
+        cleared=frozenset(pair_of(one, other) for one in instances for other in instances),
     )
     return replace(base, **changes)
 
@@ -127,6 +128,35 @@ def test_what_cannot_be_established_stops_the_connection() -> None:
     assert (outcome.result, outcome.reason, outcome.request_id) == (Result.FAILED, "no answer", "R-1")
 
 
+def test_nothing_is_connected_that_was_not_looked_at_closely() -> None:
+    """A pair that nothing keeps apart is a candidate first; only a closer look makes it an action."""
+    made = decide(view(cleared=frozenset()))
+    assert only(made).result is Result.DEFERRED
+    assert [candidate.pair for candidate in made.candidates] == [("es-hub", "es-new")]
+
+
+def test_either_sides_binding_may_ask_for_a_pair() -> None:
+    """A peer whose own binding only reports does not keep the pair from a binding that applies."""
+    report = binding(name="report", match={"instanceId": ["es-hub"]}, peers=["es-new"], mode="plan")
+    made = plan(view(), [report, binding()], [Signal("es-hub"), Signal("es-new")])
+    assert pairs(made) == [("es-new", "es-hub")]
+    assert made.outcomes == ()
+
+
+def test_a_mesh_is_of_those_the_binding_has() -> None:
+    """What an earlier binding owns, or created_after keeps out, is no peer of `same-binding`."""
+    old = replace(NEW, instance_id="es-old", created_at=NOW - timedelta(days=9))
+    owned = replace(NEW, instance_id="es-owned")
+    first = binding(name="first", match={"instanceId": ["es-owned"]}, mode="plan")
+    recent = (NOW - timedelta(days=1)).isoformat()
+    made = plan(
+        view(NEW, old, owned),
+        [first, binding(peers="same-binding", created_after=recent)],
+        [Signal("es-new")],
+    )
+    assert "no instance is its peer" in only(made).reason
+
+
 def test_an_instance_is_never_its_own_peer() -> None:
     """A binding that lists the instance itself skips it."""
     made = decide(view(), binding(peers=["es-new", "es-hub"]))
@@ -164,7 +194,10 @@ def test_a_mesh_connects_each_pair_once() -> None:
 def test_max_peers_counts_what_is_connected_already(existing: int, connects: bool) -> None:
     """An instance gets a connection only while it has fewer than max_peers."""
     others = frozenset(f"es-other{number}" for number in range(existing))
-    made = decide(view(connected={"es-new": others}), binding(max_peers=2))
+    for end, other in (("es-new", "es-hub"), ("es-hub", "es-new")):
+        made = decide(view(connected={end: others, other: frozenset()}), binding(max_peers=2))
+        assert bool(made.actions) is connects
+    made = decide(view(connected={"es-new": others, "es-hub": frozenset()}), binding(max_peers=2))
     assert bool(made.actions) is connects
     if not connects:
         assert "es-new has 2 peers already; max_peers is 2" in only(made).reason

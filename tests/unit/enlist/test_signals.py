@@ -322,7 +322,7 @@ def test_the_region_is_the_datas_else_the_buss_else_unknown(
 ) -> None:
     """Of a custom event; empty means that it is not known."""
     [signal] = read("edge", custom({"instanceId": "i-1", **data}, **changes))
-    assert signal == Signal("i-1", region, door="event", retry=False)
+    assert signal == Signal("i-1", region, retry=False)
 
 
 def test_rules_replace_the_defaults_of_the_kinds_they_name() -> None:
