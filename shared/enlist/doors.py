@@ -174,7 +174,8 @@ class Doors:
             raise item
         event = unwrap(item)
         if isinstance(event, (RawEvent, TimerEvent, HttpEvent, EventBatch)):
-            raise EventError("", "an event of a known shape", "something else")
+            empty = isinstance(event, RawEvent) and not event.body.strip()
+            raise EventError("", "an event of a known shape", "nothing" if empty else "something else")
         signals = self._rules.read(event, account_id)
         if not signals:
             outcomes.append(Outcome("", Result.IGNORED, f"not a signal of this function: {_describe(event)}"))

@@ -161,8 +161,8 @@ def search_facts(described: JsonObject, region_id: str) -> SearchFacts:
         arch_type=_text(described.get("archType")),
         zone_count=_number(described.get("zoneCount")),
         created_at=parse_time(described.get("createdAt")),
-        # Elasticsearch leaves the list out for an instance that has none.
-        tags=read_tags(described.get("tags") or []),
+        # Elasticsearch leaves the list out, or null, for an instance that has none.
+        tags=read_tags([] if described.get("tags") is None else described["tags"]),
     )
 
 

@@ -33,7 +33,7 @@ class Result(StrEnum):
     REJECTED = "rejected"
     """Refused: repeating it as it is cannot help."""
     FAILED = "failed"
-    """Tried, and it went wrong."""
+    """It went wrong: a write, or a look that was needed before one."""
 
 
 UNSETTLED = frozenset({Result.REJECTED, Result.FAILED})

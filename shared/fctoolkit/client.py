@@ -283,7 +283,7 @@ class ApiSession:
             TransientError: a 5xx, no answer, a busy resource, a nonce already seen, or (code `deadline`,
                 0 attempts) too little time to begin. `failure.maybe_done` says whether any attempt may have
                 had its effect.
-            ExpiredError: the signature's date was refused twice, or the credentials are no longer valid.
+            SignatureError: the signature's date was refused twice, or the credentials are no longer valid.
             AccessDeniedError, PermanentError: refused; repeating it cannot help.
             AnswerError: 2xx with a body that is no JSON object and no XML; `maybe_done` is true.
         """

@@ -8,7 +8,7 @@
     └── ApiError                  a call to an Alibaba Cloud API did not succeed
         ├── ThrottledError        refused for its rate, before it had an effect
         ├── TransientError        may go well later: 5xx, time-out, connection lost, resource busy
-        ├── ExpiredError          the signature's date, or the credentials, have expired
+        ├── SignatureError        the signature is not accepted: its date, its key or its token
         ├── PermanentError        repeating it cannot help
         │   └── AccessDeniedError the caller may not do this; carries the access-denied detail
         └── AnswerError           a 2xx answer that cannot be read as what the API documents
@@ -120,8 +120,8 @@ class TransientError(ApiError):
     """May go well later."""
 
 
-class ExpiredError(ApiError):
-    """The signature's date, or the credentials, have expired."""
+class SignatureError(ApiError):
+    """The signature was not accepted: its date, its key, its secret or its token."""
 
 
 class PermanentError(ApiError):

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from fctoolkit.errors import (
     AccessDeniedError,
-    ExpiredError,
     PermanentError,
+    SignatureError,
     ThrottledError,
     TransientError,
 )
@@ -41,8 +41,8 @@ class FailureKind(Enum):
     """The signature's date was not accepted: repeated once, with the service's time."""
     NONCE_USED = auto()
     """A request with this nonce was seen before: perhaps a first copy of this very request."""
-    EXPIRED_CREDENTIALS = auto()
-    """The key or token is no longer valid. Fresh ones come with the next invocation."""
+    BAD_CREDENTIALS = auto()
+    """The key, secret or token is not, or no longer, valid. Fresh ones come with the next invocation."""
     ACCESS_DENIED = auto()
     """The caller may not do this."""
     PERMANENT = auto()
@@ -69,17 +69,14 @@ _KINDS: Mapping[str, FailureKind] = MappingProxyType(
         "InvalidTimeStamp.Format": FailureKind.EXPIRED_DATE,
         "IllegalTimestamp": FailureKind.EXPIRED_DATE,
         "SignatureNonceUsed": FailureKind.NONCE_USED,
-        "InvalidAccessKeyId.NotFound": FailureKind.EXPIRED_CREDENTIALS,
-        "InvalidAccessKeyId.Inactive": FailureKind.EXPIRED_CREDENTIALS,
-        "InvalidSecurityToken.Expired": FailureKind.EXPIRED_CREDENTIALS,
         "Forbidden": FailureKind.ACCESS_DENIED,
         "Forbidden.RAM": FailureKind.ACCESS_DENIED,
         "Forbidden.RiskControl": FailureKind.ACCESS_DENIED,
         "NoPermission": FailureKind.ACCESS_DENIED,
         "StatusForbidden": FailureKind.ACCESS_DENIED,
         "ErrorCheckAcl": FailureKind.ACCESS_DENIED,
-        "SignatureDoesNotMatch": FailureKind.PERMANENT,
-        "IncompleteSignature": FailureKind.PERMANENT,
+        "SignatureDoesNotMatch": FailureKind.BAD_CREDENTIALS,
+        "IncompleteSignature": FailureKind.BAD_CREDENTIALS,
         "UnsupportedHTTPMethod": FailureKind.PERMANENT,
         "ErrorClusterNotFound": FailureKind.PERMANENT,
         "ErrorNodePoolNotFound": FailureKind.PERMANENT,
@@ -98,8 +95,8 @@ ERRORS: Mapping[FailureKind, type[ApiError]] = MappingProxyType(
         FailureKind.TRANSIENT: TransientError,
         FailureKind.BUSY: TransientError,
         FailureKind.NONCE_USED: TransientError,
-        FailureKind.EXPIRED_DATE: ExpiredError,
-        FailureKind.EXPIRED_CREDENTIALS: ExpiredError,
+        FailureKind.EXPIRED_DATE: SignatureError,
+        FailureKind.BAD_CREDENTIALS: SignatureError,
         FailureKind.ACCESS_DENIED: AccessDeniedError,
         FailureKind.PERMANENT: PermanentError,
     }
@@ -110,20 +107,24 @@ LEAVE_DOUBT = frozenset({FailureKind.TRANSIENT, FailureKind.NONCE_USED})
 """The kinds after which a call that arrived may have had its effect."""
 
 _THROTTLING = "Throttling"
+_BAD_CREDENTIALS_FAMILIES = ("InvalidAccessKeyId", "InvalidSecurityToken")
 _PERMANENT_FAMILIES = ("Missing", "Invalid", "QuotaExceeded.")
 
 
 def classify(code: str, status: int) -> FailureKind:
     """The kind of a failure, by its code; by its HTTP status when the code is unknown, absent or a number.
 
-    Every code that contains `Throttling` is throttled. Unknown `Missing…`, `Invalid…` and `QuotaExceeded.…`
-    are permanent at any status. By status: 429 is throttled, 5xx transient, everything else permanent; 403 is
+    Every code that contains `Throttling` is throttled; every `InvalidAccessKeyId…` and every
+    `InvalidSecurityToken…` is about the credentials. Unknown `Missing…`, `Invalid…` and `QuotaExceeded.…` are
+    permanent at any status. By status: 429 is throttled, 5xx transient, everything else permanent; 403 is
     access denied when no code says otherwise.
     """
     if code in _KINDS:
         return _KINDS[code]
     if _THROTTLING in code:
         return FailureKind.THROTTLED
+    if code.startswith(_BAD_CREDENTIALS_FAMILIES):
+        return FailureKind.BAD_CREDENTIALS
     if code.startswith(_PERMANENT_FAMILIES):
         return FailureKind.PERMANENT
     return _by_status(status, named=bool(code) and not code.isdigit())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from enlist.bindings.packed import load_bindings
 from enlist.facts import EDGE_FACTS, SEARCH_FACTS
 from enlist.outcomes import Result
+from fctoolkit.client import ApiSession
 from fctoolkit.testing import FakeContext
 from localcloud import LocalCloud
 from tests.support.product import ROOT
@@ -16,6 +17,7 @@ from tests.support.product import ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
+KEYS = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -46,6 +48,14 @@ def test_the_example_function_runs() -> None:
     exec(blocks("python")[1], names)  # noqa: S102 -- our own README
     event = {"id": "1", "source": "acs.oss", "type": "oss:ObjectCreated:PutObject", "subject": "acs:oss:x"}
     assert names["handler"](json.dumps(event).encode(), FakeContext()) == {"stored": "acs:oss:x"}
+
+
+def test_the_example_session_opens() -> None:
+    """The example of how a function calls an API gives a session."""
+    names: dict[str, Any] = {}
+    exec(blocks("python")[2], names)  # noqa: S102 -- our own README
+    names["os"] = type("Surroundings", (), {"environ": dict.fromkeys(KEYS, "test")})
+    assert isinstance(names["session"](FakeContext()), ApiSession)
 
 
 def test_the_table_of_facts_is_complete() -> None:

@@ -14,8 +14,8 @@ from fctoolkit.errors import (
     AnswerError,
     ApiError,
     ApiFailure,
-    ExpiredError,
     PermanentError,
+    SignatureError,
     ThrottledError,
     TransientError,
 )
@@ -130,7 +130,7 @@ def test_a_record_is_flat_and_has_no_empty_values() -> None:
         (PermanentError, "InvalidParameter", 400, Result.REJECTED),
         (PermanentError, "ErrorClusterNotFound", 404, Result.REJECTED),
         (AccessDeniedError, "StatusForbidden", 403, Result.FAILED),
-        (ExpiredError, "InvalidSecurityToken.Expired", 400, Result.FAILED),
+        (SignatureError, "InvalidSecurityToken.Expired", 400, Result.FAILED),
         (AnswerError, "unreadable", 200, Result.FAILED),
     ],
 )

@@ -1,3 +1,5 @@
+"""Bodies of answers: what is read from JSON, XML, HTML and nothing."""
+
 from __future__ import annotations
 
 import codecs

@@ -1,3 +1,5 @@
+"""The client: what goes out, what comes back, and what becomes of failures."""
+
 from __future__ import annotations
 
 import logging
@@ -18,8 +20,8 @@ from fctoolkit.errors import (
     AnswerError,
     ApiError,
     ConfigurationError,
-    ExpiredError,
     PermanentError,
+    SignatureError,
     ThrottledError,
     TransientError,
 )
@@ -179,8 +181,8 @@ def test_a_path_of_another_form_is_refused(path: str) -> None:
         ("ServiceUnavailable", TransientError),
         ("InstanceActivating", TransientError),
         ("SignatureNonceUsed", TransientError),
-        ("InvalidTimeStamp.Expired", ExpiredError),
-        ("InvalidSecurityToken.Expired", ExpiredError),
+        ("InvalidTimeStamp.Expired", SignatureError),
+        ("InvalidSecurityToken.Expired", SignatureError),
         ("NoPermission", AccessDeniedError),
         ("ErrorClusterNotFound", PermanentError),
         ("NobodyListedThis", PermanentError),

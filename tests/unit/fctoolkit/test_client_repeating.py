@@ -1,3 +1,5 @@
+"""The client: when a call is sent again, and when it must not be."""
+
 from __future__ import annotations
 
 import json
@@ -8,7 +10,7 @@ import pytest
 
 from fctoolkit.client import ApiClient, ApiRequest
 from fctoolkit.clock import Deadline
-from fctoolkit.errors import ExpiredError, ThrottledError, TransientError
+from fctoolkit.errors import SignatureError, ThrottledError, TransientError
 from fctoolkit.retry import RetryPolicy
 from fctoolkit.transport import open_http
 from tests.support.api_calls import (
@@ -160,7 +162,7 @@ def test_expired_credentials_are_not_tried_again(code: str) -> None:
     """Fresh ones come with the next invocation."""
     service = Service([refusal(code, 404), GOOD])
 
-    assert isinstance(failing(service, read()), ExpiredError)
+    assert isinstance(failing(service, read()), SignatureError)
     assert len(service.requests) == 1
 
 
@@ -202,7 +204,7 @@ def test_a_date_refused_twice_is_an_error() -> None:
     service = Service([refusal("IllegalTimestamp", date=http_date(EPOCH))])
     error = failing(service, read())
 
-    assert isinstance(error, ExpiredError)
+    assert isinstance(error, SignatureError)
     assert error.failure.attempts == 2
 
 

@@ -1,3 +1,5 @@
+"""Credentials: where they are found, and that they are never shown."""
+
 from __future__ import annotations
 
 import copy

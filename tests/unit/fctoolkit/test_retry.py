@@ -1,3 +1,5 @@
+"""Repeating: the table of the vendor's codes, and the waits."""
+
 from __future__ import annotations
 
 import pytest
@@ -33,10 +35,13 @@ TABLE = {
     ],
     FailureKind.EXPIRED_DATE: ["InvalidTimeStamp.Expired", "InvalidTimeStamp.Format", "IllegalTimestamp"],
     FailureKind.NONCE_USED: ["SignatureNonceUsed"],
-    FailureKind.EXPIRED_CREDENTIALS: [
+    FailureKind.BAD_CREDENTIALS: [
         "InvalidAccessKeyId.NotFound",
         "InvalidAccessKeyId.Inactive",
         "InvalidSecurityToken.Expired",
+        "InvalidSecurityToken.Malformed",
+        "SignatureDoesNotMatch",
+        "IncompleteSignature",
     ],
     FailureKind.ACCESS_DENIED: [
         "Forbidden",
@@ -47,8 +52,6 @@ TABLE = {
         "ErrorCheckAcl",
     ],
     FailureKind.PERMANENT: [
-        "SignatureDoesNotMatch",
-        "IncompleteSignature",
         "InvalidSignatureMethod",
         "InvalidApi.NotFound",
         "UnsupportedHTTPMethod",
@@ -138,7 +141,7 @@ def test_a_refused_date_is_repeated_once_and_at_once() -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    [FailureKind.BUSY, FailureKind.EXPIRED_CREDENTIALS, FailureKind.ACCESS_DENIED, FailureKind.PERMANENT],
+    [FailureKind.BUSY, FailureKind.BAD_CREDENTIALS, FailureKind.ACCESS_DENIED, FailureKind.PERMANENT],
 )
 def test_the_rest_is_never_repeated(kind: FailureKind) -> None:
     """Seconds do not change a busy resource, a key, a permission or a wrong request."""

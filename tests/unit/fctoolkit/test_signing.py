@@ -1,3 +1,5 @@
+"""The signature: the vendor's vectors, and the vendor's code on arbitrary requests."""
+
 from __future__ import annotations
 
 import hashlib

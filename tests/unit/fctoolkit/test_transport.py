@@ -1,3 +1,5 @@
+"""The transport: signing on the way out, timeouts, and what a lost connection means."""
+
 from __future__ import annotations
 
 import logging
