@@ -1,18 +1,18 @@
 """The local cloud's own API under `/_localcloud/`: JSON, unsigned, for tests and tools. Knows no service.
 
-POST reset    forget everything
+POST reset    forget everything but the time
 POST seed     put records in place
 GET  state    all state
 GET  calls    every call since the last reset
 POST faults   one fault, or a list of them
-POST clock    {"advance": seconds}
+POST clock    {"advance": seconds}, at most ten years a call
 POST events   put a CloudEvent on the default bus
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -27,7 +27,8 @@ from localcloud.validation import as_object, checked
 if TYPE_CHECKING:
     from localcloud.cloud import LocalCloud
 
-ADMIN_PATH = "/_localcloud/"
+ADMIN_PATH = "/_localcloud"
+LONGEST_ADVANCE_SECONDS = 10 * 365 * 86400
 
 _Handler: TypeAlias = Callable[[JsonValue], FrozenJson]
 
@@ -35,7 +36,7 @@ _Handler: TypeAlias = Callable[[JsonValue], FrozenJson]
 class _Advance(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    advance: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    advance: Annotated[float, Field(strict=True, ge=0, le=LONGEST_ADVANCE_SECONDS)]
 
 
 class Admin:
@@ -43,23 +44,26 @@ class Admin:
 
     def __init__(self, cloud: LocalCloud) -> None:
         self._cloud = cloud
-        self._routes: dict[tuple[str, str], _Handler] = {
-            ("POST", "reset"): self._reset,
-            ("POST", "seed"): self._seed,
-            ("GET", "state"): lambda _: cloud.state(),
-            ("GET", "calls"): lambda _: cloud.calls,
-            ("POST", "faults"): self._faults,
-            ("POST", "clock"): self._clock,
-            ("POST", "events"): self._events,
+        self._routes: dict[str, tuple[str, _Handler]] = {
+            "reset": ("POST", self._reset),
+            "seed": ("POST", self._seed),
+            "state": ("GET", lambda _: cloud.state()),
+            "calls": ("GET", lambda _: cloud.calls),
+            "faults": ("POST", self._faults),
+            "clock": ("POST", self._clock),
+            "events": ("POST", self._events),
         }
 
     def handle(self, request: Request) -> Response:
         """Answers one request; what is wrong with it is named in a 400."""
-        route = (request.method, request.path.removeprefix(ADMIN_PATH).strip("/"))
-        handler = self._routes.get(route)
-        if handler is None:
-            routes = ", ".join(f"{method} {ADMIN_PATH}{name}" for method, name in self._routes)
+        route = self._routes.get(request.path.removeprefix(ADMIN_PATH).strip("/"))
+        if route is None:
+            routes = ", ".join(f"{method} {ADMIN_PATH}/{name}" for name, (method, _) in self._routes.items())
             return _error(404, "LocalCloud.NotFound", f"{request.method} {request.path} is none of: {routes}")
+        method, handler = route
+        if request.method != method:
+            message = f"{request.path} takes {method}, not {request.method}"
+            return _error(405, "LocalCloud.MethodNotAllowed", message, {"allow": method})
         try:
             return json_response(handler(_body(request)))
         except LocalCloudError as error:
@@ -67,7 +71,7 @@ class Admin:
 
     def _reset(self, _: JsonValue) -> FrozenJson:
         self._cloud.reset()
-        return {"reset": True}
+        return {"reset": True, "now": iso_time(self._cloud.clock.now())}
 
     def _seed(self, body: JsonValue) -> FrozenJson:
         self._cloud.seed(as_object(body, "seed"))
@@ -99,5 +103,10 @@ def _body(request: Request) -> JsonValue:
     return value
 
 
-def _error(status: int, code: str, message: str) -> Response:
-    return json_response({"code": code, "message": message}, status)
+def _error(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
+    return json_response({"code": code, "message": message}, status, headers)
+
+
+def is_admin_path(path: str) -> bool:
+    """Whether a path belongs to this API, and to no service."""
+    return path == ADMIN_PATH or path.startswith(f"{ADMIN_PATH}/")

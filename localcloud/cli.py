@@ -29,9 +29,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from fctoolkit.jsontypes import JsonObject, JsonValue
-    from localcloud.template import FunctionSpec
+    from localcloud.runtime import Invocation
+    from localcloud.template import Template
 
 ENDPOINT: Final = "ENLIST_ENDPOINT_URL"
+SERVICES: Final = ("CS", "ENS", "ELASTICSEARCH")
+"""The services that functions may name an endpoint of, as `ENLIST_ENDPOINT_URL_CS`."""
+NOWHERE: Final = "http://no-endpoint-named.invalid"
+"""Stands for the services that have no endpoint while others do, so that calls there fail and do not reach
+the real cloud. The name can never be found (RFC 6761)."""
+EXAMPLE_ADDRESS: Final = "http://127.0.0.1:4580"
+HIGHEST_PORT: Final = 65535
 BINDINGS: Final = "ENLIST_BINDINGS"
 TEST_CREDENTIALS: Final = {
     "ALIBABA_CLOUD_ACCESS_KEY_ID": "test",
@@ -62,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="serve the local cloud on one port")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     serve.add_argument(
-        "--port", type=int, default=4580, help="port; 0 takes a free one (default: %(default)s)"
+        "--port", type=_port, default=4580, help="port; 0 takes a free one (default: %(default)s)"
     )
     serve.add_argument("--seed", type=Path, metavar="FILE", help="JSON file with what exists at the start")
     serve.add_argument(
@@ -85,8 +93,27 @@ def _parser() -> argparse.ArgumentParser:
     invoke.add_argument(
         "--template", type=Path, default=Path("s.yaml"), metavar="FILE", help="default: %(default)s"
     )
-    invoke.add_argument("--endpoint", metavar="URL", help=f"where all services are; stands above {ENDPOINT}")
+    invoke.add_argument(
+        "--endpoint", type=_address, metavar="URL", help=f"where all services are; stands above {ENDPOINT}"
+    )
     return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > HIGHEST_PORT:
+        raise argparse.ArgumentTypeError(f"expected a port, 0 to {HIGHEST_PORT}")
+    return int(text)
+
+
+def _address(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        complete = parts.scheme in {"http", "https"} and bool(parts.hostname)
+    except ValueError:
+        complete = False
+    if not complete:
+        raise argparse.ArgumentTypeError(f"expected an address with its scheme, such as {EXAMPLE_ADDRESS}")
+    return text
 
 
 def _seconds(text: str) -> float:
@@ -148,7 +175,7 @@ def _on_event(deployment: Deployment, event: JsonObject) -> JsonObject:
     deliveries: list[JsonValue] = []
     for record in deployment.deliver(receipt):
         invocation = record.invocation
-        sys.stderr.write(invocation.logs)
+        _show_logs(deployment.template, record.function, invocation)
         deliveries.append(
             {
                 "rule": record.rule,
@@ -171,7 +198,7 @@ def _start_ticking(deployment: Deployment, seconds: float) -> Callable[[], None]
     def run() -> None:
         while not stopped.wait(seconds):
             for record in deployment.tick():
-                sys.stderr.write(record.invocation.logs)
+                _show_logs(deployment.template, record.function, record.invocation)
 
     thread = threading.Thread(target=run, name="timers", daemon=True)
     thread.start()
@@ -188,33 +215,74 @@ def _invoke(options: argparse.Namespace, environment: dict[str, str]) -> int:
     spec = template.function(options.function)
     if options.endpoint:
         environment[ENDPOINT] = options.endpoint
-    environment |= _credentials_for(spec, environment)
+    variables = function_environment(spec, environment)
+    endpoints = _endpoints(variables)
+    if ENDPOINT not in endpoints:
+        environment[ENDPOINT] = NOWHERE
     event = sys.stdin.buffer.read() if options.event == "-" else Path(options.event).read_bytes()
+    environment |= _credentials_for(variables, list(endpoints.values()))
     with FunctionProcess(spec, environment) as function:
         invocation = function.invoke(event)
-    sys.stderr.write(invocation.logs)
-    sys.stderr.flush()
+    _show_logs(template, spec.key, invocation)
     sys.stdout.buffer.write(invocation.payload)
     if sys.stdout.isatty():
         print()
     return 0 if invocation.ok else 1
 
 
-def _credentials_for(spec: FunctionSpec, environment: Mapping[str, str]) -> Mapping[str, str]:
-    """The test credentials, for a function that has none and calls nothing but this machine.
+def _endpoints(variables: Mapping[str, str]) -> dict[str, str]:
+    """The addresses that a function with these variables is told to call, by the variable's name.
 
-    Raises ConfigurationError when no endpoint is named: the function would call the real cloud.
+    Raises ConfigurationError when there is none, or when one is no address.
     """
-    variables = function_environment(spec, environment)
-    endpoints = [value for name, value in variables.items() if name.startswith(ENDPOINT) and value]
+    names = (ENDPOINT, *(f"{ENDPOINT}_{service}" for service in SERVICES))
+    endpoints = {name: variables[name] for name in names if variables.get(name)}
     if not endpoints:
         raise ConfigurationError(
-            "no endpoint is named, and the real cloud is not called from here. Start `localcloud serve`, "
-            f"then give its address with --endpoint http://127.0.0.1:4580 or in {ENDPOINT}"
+            "no endpoint is named, and the real cloud is not called by default. Start `localcloud serve`, "
+            f"then give its address with --endpoint {EXAMPLE_ADDRESS} or in {ENDPOINT}: either stands for "
+            "all services"
         )
+    for name, address in endpoints.items():
+        try:
+            _address(address)
+        except argparse.ArgumentTypeError as error:
+            raise ConfigurationError(f"{name}: {error}") from None
+    missing = [service for service in SERVICES if f"{ENDPOINT}_{service}" not in endpoints]
+    if missing and ENDPOINT not in endpoints:
+        print(
+            f"localcloud: no endpoint is named for {', '.join(missing)}: calls there will find nobody; "
+            f"{ENDPOINT} stands for all services",
+            file=sys.stderr,
+        )
+    return endpoints
+
+
+def _credentials_for(variables: Mapping[str, str], endpoints: Sequence[str]) -> Mapping[str, str]:
+    """The test credentials, for a function that has none and calls nothing but this machine."""
     if any(variables.get(name) for name in TEST_CREDENTIALS) or not all(
         is_loopback(urlsplit(endpoint).netloc) for endpoint in endpoints
     ):
         return {}
     print("localcloud: no credentials in the environment, using test/test", file=sys.stderr)
     return TEST_CREDENTIALS
+
+
+def _show_logs(template: Template, key: str, invocation: Invocation) -> None:
+    """Writes what a function logged, and what its error does not say: that it has no layer to import from."""
+    sys.stderr.write(invocation.logs)
+    if _error_type(invocation) == "ImportModuleError" and not template.function(key).layers:
+        print(
+            f"localcloud: {template.file} lists no layer for the function {key}; "
+            "what is neither in its code folder nor in Python itself comes from `layers`",
+            file=sys.stderr,
+        )
+    sys.stderr.flush()
+
+
+def _error_type(invocation: Invocation) -> str:
+    """The type of the error that a function failed with, as its payload says; empty when there is none."""
+    if invocation.ok:
+        return ""
+    payload: JsonObject = json.loads(invocation.payload)
+    return str(payload.get("errorType", ""))

@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from localcloud.errors import LocalCloudError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+LATEST: Final = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
+"""How far the clock can be moved. No time past this year can be written; a clock that follows has it left."""
 
 
 def iso_time(seconds: float) -> str:
@@ -39,9 +44,17 @@ class StateClock:
         return self._now + self._ticks() - self._followed_since
 
     def advance(self, seconds: float) -> float:
-        """Moves the clock on by so many seconds, never back, and returns the present moment."""
-        if seconds < 0:
-            raise ValueError(f"the clock cannot go back: {seconds} seconds")
+        """Moves the clock on by so many seconds and returns the present moment.
+
+        Raises LocalCloudError, and stays where it is, when it would go back or past LATEST.
+        """
+        if not seconds >= 0:
+            raise LocalCloudError(f"the clock cannot go back: {seconds} seconds")
+        if self.now() + seconds > LATEST:
+            raise LocalCloudError(
+                f"the clock is at {iso_time(self.now())} and cannot go past {iso_time(LATEST)}: "
+                f"{seconds} seconds are too many"
+            )
         self._now += seconds
         return self.now()
 

@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from fctoolkit.errors import EventError
 from fctoolkit.jsontypes import FrozenJson, JsonObject, JsonValue
-from localcloud.admin import ADMIN_PATH, Admin
+from localcloud.admin import Admin, is_admin_path
 from localcloud.behaviour import Behaviour
 from localcloud.clock import StateClock, iso_time
-from localcloud.dispatch import SERVICES, Dispatcher, Target, decoded_body, refuse_unknown
+from localcloud.dispatch import SERVICES, Dispatcher, Target, action_of, decoded_body, refuse_unknown
 from localcloud.errors import LocalCloudError, Refusal, SeedError
+from localcloud.eventbridge import EventBus
 from localcloud.faults import Fault, FaultBook
 from localcloud.message import Request, Response, json_response
 from localcloud.services.base import (
@@ -49,6 +51,9 @@ if TYPE_CHECKING:
 
 DEFAULT_KEY = Key("test", "test")
 SEED_KEYS = frozenset({"credentials", "sts_credentials", "behaviour", *SERVICES})
+
+# Where events go while nothing is deployed. It has no rules, but is as strict about events as any bus.
+_EMPTY_BUS = EventBus(rules=(), account_id="", region="")
 
 EventHook = Callable[[JsonObject], JsonValue]
 
@@ -159,7 +164,7 @@ class LocalCloud:
         """
         if self._closed:
             raise LocalCloudError("this local cloud is closed: it was used after its `with` block")
-        if request.path.startswith(ADMIN_PATH):
+        if is_admin_path(request.path):
             return self._admin.handle(request)
         with self._lock:
             return self._answer(request)
@@ -170,7 +175,10 @@ class LocalCloud:
             return self.clock.advance(seconds)
 
     def reset(self) -> None:
-        """Forgets all state, keys, behaviour, faults, calls, nonces and events. The clock stays as it is."""
+        """Forgets all state, keys, behaviour, faults, calls, nonces and events.
+
+        The clock stays as it is: time never goes back, whatever else begins anew.
+        """
         with self._lock:
             self._world = self._new_world()
 
@@ -239,10 +247,15 @@ class LocalCloud:
     def put_event(self, event: JsonObject) -> JsonValue:
         """Puts a CloudEvent on the default bus and returns what became of it.
 
-        The hook runs without the cloud's lock, for the functions it starts call this cloud.
+        The hook runs without the cloud's lock, for the functions it starts call this cloud; it is the hook's
+        part to check the event. Raises LocalCloudError for what EventBridge would not take.
         """
         if self.on_event is not None:
             return self.on_event(event)
+        try:
+            _EMPTY_BUS.put(event)
+        except EventError as error:
+            raise LocalCloudError(str(error)) from None
         with self._lock:
             self._world.events.append(event)
             return {"deployed": False, "stored": len(self._world.events), "message": "nothing is deployed"}
@@ -258,7 +271,7 @@ class LocalCloud:
     def _answer(self, request: Request) -> Response:
         request_id = str(uuid.uuid4()).upper()
         service = self._dispatcher.service_of(request)
-        action, code = request.header("x-acs-action"), ""
+        action, code = action_of(request), ""
         try:
             target = self._dispatcher.target(request, service)
             action = target.operation.action

@@ -84,7 +84,7 @@ class Dispatcher:
     def target(self, request: Request, service: str) -> Target:
         """The action and its parameters; refuses what the vendor does not have."""
         parameters = dict(request.query_pairs())
-        action = request.header("x-acs-action") or parameters.get("Action", "")
+        action = action_of(request)
         known = self._known(request, service)
         region = endpoint_of(request.header("host")).region
         if service == RPC_SERVICE:
@@ -119,6 +119,11 @@ class Dispatcher:
         if not action:
             raise Refusal(400, "MissingAction", "Action is mandatory for this request.")
         return known.named(action)
+
+
+def action_of(request: Request) -> str:
+    """The action that a request names, known or not; empty when it is told by method and path alone."""
+    return request.header("x-acs-action") or dict(request.query_pairs()).get("Action", "")
 
 
 def decoded_body(request: Request, operation: Operation) -> JsonObject:

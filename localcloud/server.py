@@ -53,7 +53,7 @@ def serve(
         extra_routes: served beside the cloud.
 
     Raises:
-        OSError: when the port cannot be had.
+        OSError: naming host and port, when the port cannot be had.
     """
     with _listening(host, port) as listener:
         cloud.clock.follow()
@@ -150,8 +150,11 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
     # otherwise each answer waits 40 ms for the client's acknowledgement.
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen()
+        try:
+            listener.bind((host, port))
+            listener.listen()
+        except OSError as error:
+            raise OSError(error.errno, f"cannot listen on {host}, port {port}: {error.strerror}") from None
         yield listener
 
 

@@ -5,15 +5,17 @@ components, triggers of other types and keys that only matter in the cloud (role
 
 Layers: an s.yaml names layers by ARN, and what is behind an ARN exists only in the cloud. Here every ARN
 stands for the same local folders, `layer_folders`: by default the folder `shared` beside the file, which is
-what the layer is built from, and the site-packages of the running Python for what it depends on. A package
-that is installed here but missing in the layer is therefore found here and not in the cloud.
+what the layer is built from, or else the folder that `fctoolkit` is installed from; then the site-packages of
+the running Python for what it depends on. A package that is installed here but missing in the layer is
+therefore found here and not in the cloud.
 """
 
 from __future__ import annotations
 
 import sysconfig
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, TypeAlias, TypeVar
 
@@ -112,23 +114,41 @@ class Template:
     functions: tuple[FunctionSpec, ...]
 
     def function(self, name: str) -> FunctionSpec:
-        """The function with this resource key, `functionName` or name of its code folder, in this order.
+        """The function with this resource key, `functionName`, name or path of its code folder.
 
+        They are tried in this order. A relative path starts at the folder of the s.yaml, as `code` does.
         Raises TemplateError with the names there are.
         """
-        for names in (_key_of, _name_of, _folder_of):
+        path = (self.file.parent / name).resolve()
+        ways: tuple[Callable[[FunctionSpec], bool], ...] = (
+            lambda function: function.key == name,
+            lambda function: function.name == name,
+            lambda function: function.code.name == name,
+            lambda function: function.code == path,
+        )
+        for is_meant in ways:
             for function in self.functions:
-                if names(function) == name:
+                if is_meant(function):
                     return function
         known = ", ".join(function.key for function in self.functions) or "none"
         raise TemplateError(Place(self.file, 1), f"there is no function {name!r}; known are: {known}")
 
 
 def local_layer_folders(folder: Path) -> tuple[Path, ...]:
-    """What stands for a layer by default: `shared` in `folder`, then this Python's site-packages."""
-    installed = dict.fromkeys(Path(sysconfig.get_path(kind)) for kind in ("purelib", "platlib"))
+    """What stands for a layer by default: the product's packages, then this Python's site-packages.
+
+    The packages are those in `folder`/shared, if there is such a folder, else the installed ones.
+    """
     shared = folder / "shared"
-    return (*([shared] if shared.is_dir() else []), *installed)
+    first = [shared] if shared.is_dir() else _installed_packages()
+    installed = (Path(sysconfig.get_path(kind)) for kind in ("purelib", "platlib"))
+    return tuple(dict.fromkeys([*first, *installed]))
+
+
+def _installed_packages() -> list[Path]:
+    """Where `fctoolkit` is installed from. That is not site-packages when it was installed to be edited."""
+    found = find_spec("fctoolkit")
+    return [Path(found.origin).parents[1]] if found is not None and found.origin else []
 
 
 def read_template(
@@ -330,15 +350,3 @@ def _validate(model: type[_M], node: Node) -> _M:
         first = error.errors(include_input=False, include_url=False)[0]
         path = ".".join(str(step) for step in first["loc"])
         raise TemplateError(node.at(first["loc"]).place, f"{path}: {first['msg']}") from None
-
-
-def _key_of(function: FunctionSpec) -> str:
-    return function.key
-
-
-def _name_of(function: FunctionSpec) -> str:
-    return function.name
-
-
-def _folder_of(function: FunctionSpec) -> str:
-    return function.code.name

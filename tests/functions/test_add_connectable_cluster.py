@@ -10,7 +10,6 @@ import pytest
 
 from enlist.errors import NotSettledError
 from fctoolkit.client import ApiRequest
-from localcloud import LocalCloud
 from localcloud.faults import Fault
 from tests.support.product import (
     ES_ID,
@@ -23,6 +22,7 @@ from tests.support.product import (
     http_event,
     seed,
     state_of,
+    still_cloud,
 )
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ EVENT = custom_event(ES_ID, kind="search")
 @pytest.fixture
 def product(tmp_path: Path) -> Product:
     """Both functions and a small account: an instance that must be connected with a hub."""
-    cloud = LocalCloud()
+    cloud = still_cloud()
     seed(cloud)
     return Product(cloud, tmp_path)
 
@@ -78,6 +78,7 @@ def test_both_sides_of_a_pair_send_the_same_request(product: Product) -> None:
     )
     product.cloud.add_fault(lost)
     product.connect(EVENT)
+    product.cloud.advance(600)
     product.connect(custom_event(HUB_ID, kind="search"))
     paths = {str(call["path"]) for call in product.cloud.calls if call["action"] == "AddConnectableCluster"}
     assert len(product.writes()) == 2
@@ -236,7 +237,7 @@ def test_a_hub_keeps_max_peers_too(product: Product) -> None:
 def test_a_missing_hub_is_asked_for_once(product: Product) -> None:
     """Sixty instances that wait for one hub cost one look for it."""
     spokes = [es_instance(f"es-cn-spoke{number}") for number in range(60)]
-    cloud = LocalCloud()
+    cloud = still_cloud()
     cloud.seed({"elasticsearch": {"instances": spokes}})
     waiting = Product(cloud, product.folder)
     answer: Any = waiting.connect(TIMER)

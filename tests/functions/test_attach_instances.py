@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from enlist.errors import NotSettledError
-from localcloud import LocalCloud
 from localcloud.faults import Fault
 from tests.support.product import (
     CLUSTER,
@@ -24,6 +23,7 @@ from tests.support.product import (
     sample,
     seed,
     state_of,
+    still_cloud,
 )
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def product(tmp_path: Path) -> Product:
     """Both functions and a small account: one running edge cluster, one instance that belongs to it."""
-    cloud = LocalCloud()
+    cloud = still_cloud()
     seed(cloud)
     return Product(cloud, tmp_path)
 

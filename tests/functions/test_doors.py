@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from enlist.errors import NotSettledError
 from fctoolkit.errors import ConfigurationError, CredentialsError, ToolkitError
-from localcloud import LocalCloud
 from localcloud.faults import Fault
 from tests.support.product import (
     ENS_ID,
@@ -24,6 +23,7 @@ from tests.support.product import (
     http_event,
     sample,
     seed,
+    still_cloud,
 )
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def product(tmp_path: Path) -> Product:
     """Both functions and a small account."""
-    cloud = LocalCloud()
+    cloud = still_cloud()
     seed(cloud)
     return Product(cloud, tmp_path)
 

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from enlist.errors import NotSettledError
 from fctoolkit.client import ApiRequest
 from fctoolkit.errors import ToolkitError
-from localcloud import LocalCloud
 from localcloud.faults import Fault
 from tests.support.product import (
     CLUSTER,
@@ -25,6 +24,7 @@ from tests.support.product import (
     ens_instance,
     seed,
     state_of,
+    still_cloud,
 )
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def clusters(**nodes: list[str]) -> list[dict[str, Any]]:
 @pytest.fixture
 def product(tmp_path: Path) -> Product:
     """Both functions, no machine yet, four clusters of which two are bound."""
-    cloud = LocalCloud()
+    cloud = still_cloud()
     seed(cloud, ens=[], clusters=clusters())
     return Product(cloud, tmp_path, edge=[EDGE_BINDING, OTHER_BINDING])
 
@@ -240,9 +240,10 @@ def test_nodes_on_their_way_are_counted_once_against_the_quota(product: Product)
     seed(product.cloud, ens=[machine(one) for one in ids[:3]], clusters=clusters())
     product.attach(TIMER)
     product.cloud.advance(60)
-    seed(product.cloud, ens=[machine(one) for one in ids])
+    seed(product.cloud, ens=[machine(one) for one in ids[3:]], clusters=[])
     answer: Any = product.attach(TIMER)
     assert outcomes(answer) == dict.fromkeys(ids, "attaching")
+    assert [attach_count(product, one) for one in ids] == [1] * 6
 
 
 def test_no_room_waits(product: Product) -> None:
@@ -286,7 +287,7 @@ def test_no_machine_is_attached_that_is_somewhere(
     mode: str,
 ) -> None:
     """Whoever is a node or in a task stays so; others are attached once, where their binding says."""
-    cloud = LocalCloud()
+    cloud = still_cloud()
     ids = [f"i-{number}" for number in range(len(machines))]
     nodes: dict[str, list[dict[str, Any]]] = {one: [] for one in REGIONS}
     for instance_id, (_, place, home) in zip(ids, machines, strict=True):

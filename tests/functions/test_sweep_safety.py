@@ -7,11 +7,21 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from enlist.bindings.packed import load_bindings, pack
-from localcloud import LocalCloud
-from tests.support.product import CLUSTER, ROOT, TIMER, Product, cluster, ens_instance, es_instance
+from tests.support.product import (
+    CLUSTER,
+    ROOT,
+    TIMER,
+    Product,
+    cluster,
+    ens_instance,
+    es_instance,
+    still_cloud,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from localcloud import LocalCloud
 
 OLD = "2026-10-31T23:59:59Z"
 
@@ -29,7 +39,7 @@ def full_account() -> LocalCloud:
         tag = "logs" if number % 2 else ""
         instances.append(es_instance(f"es-cn-old{number:04}", tag=tag, createdAt=OLD))
     member = {"instance_id": "i-old0001", "state": "running"}
-    cloud = LocalCloud()
+    cloud = still_cloud()
     cloud.seed(
         {
             "cs": {"clusters": [cluster(), cluster("cother", nodes=[member])]},
@@ -59,7 +69,7 @@ def test_a_first_sweep_changes_nothing(tmp_path: Path, mode: str) -> None:
 def test_shipped_bindings_on_new_machines_only_report(tmp_path: Path) -> None:
     """Even a new machine with the tag is only reported until somebody says apply."""
     shipped: Any = pack(load_bindings(ROOT / "bindings.yaml"), "bindings.yaml")
-    cloud = LocalCloud()
+    cloud = still_cloud()
     cloud.seed({"cs": {"clusters": [cluster()]}, "ens": {"instances": [ens_instance()]}})
     product = Product(cloud, tmp_path, edge=shipped["edge"], search=shipped["search"])
     answer: Any = product.attach(TIMER)

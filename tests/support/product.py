@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from enlist.edge.job import run as run_edge
 from enlist.function import Function
@@ -15,9 +15,7 @@ from fctoolkit.clock import Clock, Deadline
 from fctoolkit.credentials import Credentials
 from fctoolkit.testing import FakeContext
 from fctoolkit.transport import open_http
-
-if TYPE_CHECKING:
-    from localcloud import LocalCloud
+from localcloud import LocalCloud
 
 ROOT = Path(__file__).parents[2]
 EVENTS = ROOT / "events"
@@ -28,6 +26,8 @@ ENS_ID = "i-5ens00000000000001"
 ES_ID = "es-cn-logs000000000001"
 HUB_ID = "es-cn-hub000000000001"
 VPC = "vpc-logs"
+NOON = 1795348800.0
+"""2026-11-22, twelve o'clock UTC: tests do not cross an hour unless they say so."""
 
 EDGE_BINDING: dict[str, Any] = {
     "name": "edge-one",
@@ -43,6 +43,12 @@ SEARCH_BINDING: dict[str, Any] = {
     "peers": [HUB_ID],
     "mode": "apply",
 }
+
+
+def still_cloud() -> LocalCloud:
+    """A local cloud at noon, in which time passes only when it is told to, for signatures too."""
+    cloud = LocalCloud(now=NOON, wall_clock=lambda: cloud.clock.now())  # noqa: PLW0108 -- not made yet
+    return cloud
 
 
 def ens_instance(instance_id: str = ENS_ID, **changes: Any) -> dict[str, Any]:
@@ -172,8 +178,9 @@ class Product:
     def call(self, request: ApiRequest) -> ApiAnswer:
         """A call of an operator's own, beside the functions."""
         deadline = Deadline.after(30)
+        clock = Clock(now=self.cloud.clock.now)
         with open_http(transport=self.cloud.transport) as http:
-            return ApiClient(http).session(Credentials("test", "test"), deadline).send(request)
+            return ApiClient(http, clock=clock).session(Credentials("test", "test"), deadline).send(request)
 
     def remove_node(self, instance_id: str) -> None:
         """Removes a node of the cluster, and waits until it is gone."""

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 NodeState = Literal["running", "initial", "failed", "removing"]
 
 
+def _spelled(value: object) -> object:
+    """A truth value as the text that stands for it; anything else as it came."""
+    return str(value).lower() if isinstance(value, bool) else value
+
+
 class NodeRecord(BaseModel):
-    """A node as DescribeClusterNodes returns it. Fields that are not named here are kept as they came."""
+    """A node as DescribeClusterNodes returns it. Fields that are not named here are kept as they came.
+
+    Attributes:
+        node_status: a text, such as `Ready` or `true`; seeds may give a truth value.
+    """
 
     model_config = ConfigDict(extra="allow")
 
@@ -19,7 +28,7 @@ class NodeRecord(BaseModel):
     node_name: str = ""
     nodepool_id: str = ""
     state: NodeState = "running"
-    node_status: str = ""
+    node_status: Annotated[str, BeforeValidator(_spelled)] = ""
     instance_role: str = "Worker"
     is_aliyun_node: bool = True
     instance_type: str = ""

@@ -6,7 +6,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
+
+_TAGS_SHAPE = 'the right shape is {"Tags": {"Tags": [{"TagKey": "name", "TagValue": "text"}]}}'
 
 
 class TagRecord(BaseModel):
@@ -46,6 +56,7 @@ class InstanceRecord(BaseModel):
     Attributes:
         Cpu: vCPU; the vendor writes a string.
         Memory: MB.
+        Tags: null counts as none.
         attachCount: how often it was attached; each time it reloaded. Only in state and seeds, never in
             answers.
     """
@@ -68,3 +79,13 @@ class InstanceRecord(BaseModel):
     PublicIpAddress: _Addresses = Field(default_factory=_Addresses)
     Tags: TagsRecord = Field(default_factory=TagsRecord)
     attachCount: int = Field(default=0, ge=0)
+
+    @field_validator("Tags", mode="wrap")
+    @classmethod
+    def _in_two_layers(cls, value: object, check: ValidatorFunctionWrapHandler) -> TagsRecord:
+        """The vendor's other pages and services have tags in other shapes, so the right one is told."""
+        try:
+            tags: TagsRecord = check({} if value is None else value)
+        except ValidationError:
+            raise PydanticCustomError("tags", _TAGS_SHAPE) from None
+        return tags

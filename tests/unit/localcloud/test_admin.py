@@ -1,7 +1,10 @@
+"""The local cloud's own API: seeds, state, clock, events and reset, and what each refuses."""
+
 from __future__ import annotations
 
 import copy
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
@@ -15,6 +18,7 @@ from localcloud.errors import LocalCloudError, SeedError
 from tests.support.cloud_client import CloudClient, edge_seed, search_seed, state_of
 
 BASE = "http://127.0.0.1/_localcloud"
+EVENT: Any = {"id": "e-1", "source": "tests", "type": "test"}
 
 
 class Admin:
@@ -109,7 +113,7 @@ def test_a_seed_replaces_records_of_the_same_id_and_keeps_others(cloud: LocalClo
         ),
         ({"ens": {"instances": [{"InstanceId": "i", "Memory": "much"}]}}, "ens.instances[0].Memory"),
         ({"ens": {"instances": [{"InstanceId": "i", "Cpu": "four"}]}}, "ens.instances[0].Cpu"),
-        ({"ens": {"instances": [{"InstanceId": "i", "Tags": {"Tag": []}}]}}, "ens.instances[0].Tags.Tag"),
+        ({"ens": {"instances": [{"InstanceId": "i", "Tags": {"Tag": []}}]}}, "ens.instances[0].Tags: "),
         ({"elasticsearch": {"instances": [{"instanceId": ""}]}}, "elasticsearch.instances[0].instanceId"),
         ({"behaviour": {"attach_seconds": -1}}, "behaviour.attach_seconds"),
         ({"behaviour": {"attach_second": 1}}, "behaviour.attach_second"),
@@ -149,8 +153,30 @@ def test_the_clock_stands_still_until_it_is_moved(admin: Admin, cloud: LocalClou
     assert cloud.clock.now() == before
     assert admin.post("clock", {"advance": 90})["now"] == iso_time(before + 90)
     assert state_of(cloud, "cs", "clusters")["nodes"][0]["state"] == "running"
-    for body in ({"advance": -1}, {"advance": "x"}, {}, {"forward": 1}):
+    for body in ({"advance": -1}, {"advance": "60"}, {"advance": True}, {}, {"forward": 1}):
         assert "clock" in admin.post("clock", body, status=400)["message"]
+    assert cloud.clock.now() == before + 90
+
+
+@pytest.mark.parametrize("seconds", [1e11, 1e300, 10 * 365 * 86400 + 1])
+def test_the_clock_moves_ten_years_a_call_at_most(admin: Admin, cloud: LocalCloud, seconds: float) -> None:
+    """A longer step is refused, and the cloud goes on answering at the time where it was."""
+    before = cloud.clock.now()
+    assert "clock.advance" in admin.post("clock", {"advance": seconds}, status=400)["message"]
+    assert admin.post("clock", {"advance": 0})["now"] == iso_time(before)
+    assert CloudClient(cloud).cs("DescribeUserQuota", "/quota").status_code == 200
+
+
+@pytest.mark.parametrize("seconds", [400 * 86400, 1e11, float("inf"), float("nan")])
+def test_the_clock_stops_before_the_last_year(seconds: float) -> None:
+    """No step leads to a time that cannot be written; the clock stays where it was, and can still move."""
+    start = datetime(9998, 6, 1, tzinfo=UTC).timestamp()
+    cloud = LocalCloud(now=start)
+    with pytest.raises(LocalCloudError, match="the clock"):
+        cloud.advance(seconds)
+    assert cloud.advance(60) == start + 60
+    with pytest.raises(LocalCloudError, match="9999-01-01T00:00:00Z"):
+        cloud.advance(300 * 86400)
 
 
 @given(st.lists(st.floats(min_value=0, max_value=1e6), max_size=8), st.floats(min_value=0, max_value=1e6))
@@ -168,13 +194,16 @@ def test_a_following_clock_adds_real_and_asked_time(steps: list[float], passed: 
 
 
 def test_reset_forgets_everything(cloud: LocalCloud, admin: Admin) -> None:
-    """After a reset the state, keys, behaviour, faults, calls and events are as in a new cloud."""
+    """After a reset all is as in a new cloud, but for the time: it is told, and stays as it was."""
     cloud.seed({**edge_seed(), "credentials": {"access_key_id": "a", "access_key_secret": "b"}})
     cloud.configure(attach_seconds=1)
     cloud.add_fault(Fault(service="cs", action="*", code="X"))
-    cloud.put_event({"id": "e-1"})
+    cloud.put_event(EVENT)
+    cloud.advance(90)
+    now = cloud.clock.now()
     CloudClient(cloud).cs("DescribeUserQuota", "/quota")
-    admin.post("reset")
+    assert admin.post("reset") == {"reset": True, "now": iso_time(now)}
+    assert cloud.clock.now() == now
     assert admin.get("state") == LocalCloud().state()
     assert (admin.get("calls"), cloud.faults(), cloud.events) == ([], [], [])
 
@@ -199,15 +228,23 @@ def test_calls_are_shown(cloud: LocalCloud, admin: Admin) -> None:
 
 def test_events_are_kept_while_nothing_is_deployed(cloud: LocalCloud, admin: Admin) -> None:
     """Without a deployment an event is stored, and the answer says so; with one, its answer comes back."""
-    assert admin.post("events", {"id": "e-1"}) == {
+    assert admin.post("events", EVENT) == {
         "deployed": False,
         "stored": 1,
         "message": "nothing is deployed",
     }
-    assert cloud.events == [{"id": "e-1"}]
+    assert cloud.events == [EVENT]
     cloud.on_event = lambda event: {"delivered": event["id"]}
     assert admin.post("events", {"id": "e-2"}) == {"delivered": "e-2"}
     assert "event" in admin.post("events", [], status=400)["message"]
+
+
+@pytest.mark.parametrize("missing", ["id", "source", "type"])
+def test_events_are_checked_while_nothing_is_deployed(cloud: LocalCloud, admin: Admin, missing: str) -> None:
+    """What EventBridge would not take is refused with the field's name, and is not kept."""
+    event = {name: value for name, value in EVENT.items() if name != missing}
+    assert missing in admin.post("events", event, status=400)["message"]
+    assert cloud.events == []
 
 
 def test_a_function_that_an_event_starts_can_call_the_cloud(cloud: LocalCloud, admin: Admin) -> None:
@@ -243,12 +280,23 @@ def test_several_threads_may_call_at_once(cloud: LocalCloud) -> None:
     assert len(cloud.calls) == len(state["cs"]["clusters"][0]["nodes"]) == 16
 
 
-@pytest.mark.parametrize(("method", "name"), [("GET", "nothing"), ("GET", "seed"), ("POST", "state")])
-def test_unknown_routes_list_the_known_ones(cloud: LocalCloud, method: str, name: str) -> None:
-    """An unknown path or method is a 404 that lists what there is."""
-    answer = httpx2.Client(transport=cloud.transport).request(method, f"{BASE}/{name}")
+@pytest.mark.parametrize("path", ["/nothing", "/seed/more", "/", ""])
+def test_unknown_routes_list_the_known_ones(cloud: LocalCloud, path: str) -> None:
+    """An unknown path is a 404 that lists what there is, and no call of a service."""
+    answer = httpx2.Client(transport=cloud.transport).get(f"{BASE}{path}")
     assert answer.status_code == 404
     assert "POST /_localcloud/seed" in answer.json()["message"]
+    assert cloud.calls == []
+
+
+@pytest.mark.parametrize(("method", "name", "allowed"), [("GET", "seed", "POST"), ("POST", "state", "GET")])
+def test_a_wrong_method_is_told_the_right_one(
+    cloud: LocalCloud, method: str, name: str, allowed: str
+) -> None:
+    """A known path with another method is a 405 that names the right one."""
+    answer = httpx2.Client(transport=cloud.transport).request(method, f"{BASE}/{name}")
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+    assert f"takes {allowed}" in answer.json()["message"]
 
 
 @pytest.mark.parametrize("content", [b"{", b"\xff", b"[" * 100_000], ids=["broken", "binary", "deep"])
@@ -261,7 +309,7 @@ def test_a_body_that_is_no_json_is_refused(cloud: LocalCloud, content: bytes) ->
 
 def test_the_clock_does_not_go_back() -> None:
     """Moving the clock back is an error of the caller."""
-    with pytest.raises(ValueError, match="back"):
+    with pytest.raises(LocalCloudError, match="back"):
         LocalCloud().advance(-1)
 
 

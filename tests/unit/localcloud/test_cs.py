@@ -1,3 +1,5 @@
+"""Container Service: clusters, attaches with their nodes and tasks over time, and refusals."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -291,3 +293,12 @@ def test_bad_removals_are_refused(cloud: LocalCloud, body: dict[str, Any], code:
     cloud.seed(edge_seed(nodes=[{"instance_id": "i-1"}]))
     answer = CloudClient(cloud).cs("DeleteClusterNodes", "/clusters/c1/nodes", "POST", json=body)
     assert answer.json()["code"] == code
+
+
+@pytest.mark.parametrize(("given", "shown"), [(True, "true"), (False, "false"), ("Ready", "Ready")])
+def test_a_node_s_status_may_be_a_truth_value_in_a_seed(
+    cloud: LocalCloud, given: bool | str, shown: str
+) -> None:
+    """A seed may write `true` for the text that the vendor answers."""
+    cloud.seed(edge_seed(nodes=[{"instance_id": "i-1", "node_status": given}]))
+    assert [node["node_status"] for node in CloudClient(cloud).nodes()] == [shown]

@@ -1,3 +1,5 @@
+"""Which action a request asks for, what is refused before any action runs, and the list of calls."""
+
 from __future__ import annotations
 
 import json
@@ -216,3 +218,11 @@ def test_answers_are_json_with_request_id_and_date(cloud: LocalCloud) -> None:
     assert len(answer.headers["x-acs-request-id"]) == 36
     assert answer.headers["date"].endswith(" GMT")
     assert json.loads(answer.content) == answer.json()
+
+
+def test_an_unknown_action_in_the_query_is_in_the_list_of_calls(cloud: LocalCloud) -> None:
+    """A call in RPC style whose action does not exist is listed with the action that it asked for."""
+    httpx2.Client(transport=cloud.transport).get(
+        "https://ens.aliyuncs.com/?Action=MakeTea&Version=2017-11-10"
+    )
+    assert [(call["service"], call["action"]) for call in cloud.calls] == [("ens", "MakeTea")]

@@ -1,3 +1,5 @@
+"""Elasticsearch: instances, which of them can be connected, and what connecting does."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any

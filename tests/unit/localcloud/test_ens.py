@@ -1,3 +1,5 @@
+"""Edge Node Service: instances, filters, pages, tags, and how starting and stopping change them."""
+
 from __future__ import annotations
 
 import json
@@ -5,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from localcloud.errors import SeedError
 from tests.support.cloud_client import CloudClient
 
 if TYPE_CHECKING:
@@ -45,6 +48,23 @@ def test_instances_come_back_as_they_were_seeded(cloud: LocalCloud) -> None:
     assert partial["OSName"].startswith("CentOS 7.6")
     assert partial["CreationTime"].endswith("Z")
     assert (answer["Code"], answer["TotalCount"], answer["PageNumber"], answer["PageSize"]) == (0, 2, 1, 10)
+
+
+@pytest.mark.parametrize(
+    "tags", [[{"TagKey": "a", "TagValue": "b"}], {"Tag": []}, {"a": "b"}, {"Tags": [{"Key": "a"}]}, "a=b"]
+)
+def test_tags_of_another_shape_are_refused_with_the_right_one(cloud: LocalCloud, tags: object) -> None:
+    """A seed whose tags have another shape is told the shape that is right."""
+    shape = '{"Tags": {"Tags": [{"TagKey": "name", "TagValue": "text"}]}}'
+    with pytest.raises(SeedError) as refused:
+        _seed(cloud, {"Tags": tags})
+    assert str(refused.value) == f"ens.instances[0].Tags: the right shape is {shape}"
+
+
+def test_no_tags_may_be_null(cloud: LocalCloud) -> None:
+    """Tags that are null in a seed are no tags."""
+    client = _seed(cloud, {"Tags": None})
+    assert client.ens("DescribeInstances").json()["Instances"]["Instance"][0]["Tags"] == {"Tags": []}
 
 
 def test_instances_are_filtered(cloud: LocalCloud) -> None:

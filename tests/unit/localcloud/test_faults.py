@@ -1,3 +1,5 @@
+"""Trouble on demand: which calls a fault befalls, how often, and what the caller sees."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any

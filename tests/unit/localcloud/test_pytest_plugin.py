@@ -1,3 +1,5 @@
+"""The pytest fixtures that the local cloud brings along."""
+
 from __future__ import annotations
 
 import os

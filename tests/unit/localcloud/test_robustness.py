@@ -1,3 +1,5 @@
+"""Requests of any shape get an answer in the service's shape, never a crash."""
+
 from __future__ import annotations
 
 import json

@@ -1,3 +1,5 @@
+"""The local cloud on a port: the same answers as in process, and how serving begins and ends."""
+
 from __future__ import annotations
 
 import os
@@ -98,10 +100,10 @@ def test_serve_says_where_it_is_and_ends_when_asked(end: signal.Signals) -> None
 
 
 def test_a_taken_port_is_an_error(cloud_url: str) -> None:
-    """A port that somebody has is an OSError at once, and `ready` is never called."""
+    """A port that somebody has is an OSError at once that names it, and `ready` is never called."""
     port = urlsplit(cloud_url).port or 0
     said: list[str] = []
-    with pytest.raises(OSError, match="in use"):
+    with pytest.raises(OSError, match=rf"127\.0\.0\.1, port {port}: .*in use"):
         serve(LocalCloud(), "127.0.0.1", port, said.append)
     assert said == []
 

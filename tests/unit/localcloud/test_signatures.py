@@ -1,3 +1,5 @@
+"""Who signed: the vendor's signatures are accepted, and all others refused with the vendor's codes."""
+
 from __future__ import annotations
 
 import json
@@ -161,6 +163,16 @@ def test_a_changed_query_or_body_is_noticed() -> None:
     whole = _request(vector)
     changed = Request(whole.method, whole.path, whole.query, whole.headers, b"{}")
     assert _code(changed, _keyring(vector)) == "SignatureDoesNotMatch"
+
+
+def test_an_old_signature_covers_the_body_by_its_md5() -> None:
+    """A body other than the one whose Content-MD5 was signed is refused; the header may be missing."""
+    vector = next(v for v in VECTORS if "Content-MD5" in v["headers"])
+    whole = _request(vector)
+    changed = Request(whole.method, whole.path, whole.query, whole.headers, whole.body + b" ")
+    assert _code(changed, _keyring(vector)) == "ContentMD5NotMatched"
+    assert not _request(NASTY).header("content-md5")
+    Verifier().verify(_request(NASTY), _keyring(NASTY), SIGNED_AT)
 
 
 def test_rpc_queries_are_signed_as_documented() -> None:

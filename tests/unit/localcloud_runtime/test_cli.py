@@ -150,6 +150,66 @@ class TestInvoke:
         assert b"--endpoint http" in done.stderr
         assert b"a log line" not in done.stderr
 
+    @pytest.mark.parametrize(
+        ("names", "missing"),
+        [
+            (["CS"], b"for ENS, ELASTICSEARCH:"),
+            (["CS", "ENS"], b"for ELASTICSEARCH:"),
+        ],
+    )
+    def test_services_that_would_go_to_the_real_cloud(
+        self, root: Path, names: list[str], missing: bytes
+    ) -> None:
+        """With some endpoints named, the function runs, and finds nobody for the other services."""
+        variables = {f"ENLIST_ENDPOINT_URL_{name}": "http://127.0.0.1:9" for name in names}
+        done = run(root, "invoke", "probe", "--event", "event.json", **variables)
+        assert done.returncode == 0, done.stderr
+        told = json.loads(done.stdout)["variables"]
+        assert told["ENLIST_ENDPOINT_URL"] == "http://no-endpoint-named.invalid"
+        assert missing in done.stderr
+
+    def test_a_misspelt_endpoint_is_none(self, root: Path) -> None:
+        """A variable that only looks like an endpoint's does not count: nothing runs."""
+        variables = {"ENLIST_ENDPOINT_URL_ZZZ": "http://127.0.0.1:9"}
+        done = run(root, "invoke", "probe", "--event", "event.json", **variables)
+        assert (done.returncode, done.stdout) == (2, b"")
+        assert b"no endpoint is named" in done.stderr
+
+    def test_each_service_with_its_endpoint(self, root: Path) -> None:
+        """Three addresses, one for each service, are as good as one for all."""
+        names = ("CS", "ENS", "ELASTICSEARCH")
+        variables = {f"ENLIST_ENDPOINT_URL_{name}": "http://127.0.0.1:9" for name in names}
+        done = run(root, "invoke", "probe", "--event", "event.json", **variables)
+        assert done.returncode == 0, done.stderr
+        assert b"using test/test" in done.stderr
+
+    @pytest.mark.parametrize(
+        "address", ["127.0.0.1:4580", "localhost:4580", "ftp://127.0.0.1", "http://[::1"]
+    )
+    def test_addresses_without_a_scheme(self, root: Path, address: str) -> None:
+        """An address that no service can be at is refused wherever it comes from, with what is expected."""
+        given = run(root, "invoke", "probe", "--event", "event.json", "--endpoint", address)
+        named = run(root, "invoke", "probe", "--event", "event.json", ENLIST_ENDPOINT_URL=address)
+        for done, name in ((given, b"--endpoint: "), (named, b"ENLIST_ENDPOINT_URL: ")):
+            assert (done.returncode, done.stdout) == (2, b"")
+            assert name + b"expected an address with its scheme, such as http://127.0.0.1:4580" in done.stderr
+
+    def test_a_function_without_its_layer(self, root: Path) -> None:
+        """When an import fails and s.yaml lists no layer for the function, that is said beside the error."""
+        (root / "lonely").mkdir()
+        (root / "lonely" / "index.py").write_text("import fctoolkit, absent_package\n")
+        (root / "lonely.yaml").write_text(TEMPLATE.replace("./code", "./lonely"))
+        layered = TEMPLATE.replace("./code", "./lonely\n      layers: [one]").replace("probe", "other")
+        (root / "layered.yaml").write_text(layered)
+        arguments = ("--event", "event.json", "--endpoint", "http://127.0.0.1:9", "--template")
+        lonely = run(root, "invoke", "probe", *arguments, "lonely.yaml")
+        assert lonely.returncode == 1
+        assert "'fctoolkit'" in json.loads(lonely.stdout)["errorMessage"]
+        assert b"lonely.yaml lists no layer for the function probe" in lonely.stderr
+        layered_run = run(root, "invoke", "other", *arguments, "layered.yaml")
+        assert "'absent_package'" in json.loads(layered_run.stdout)["errorMessage"]
+        assert b"lists no layer" not in layered_run.stderr
+
     def test_a_failing_function(self, root: Path) -> None:
         """A function's error is exit code 1, with FC's payload as the result."""
         done = run(root, "invoke", "probe", "--event", "-", "--endpoint", "http://127.0.0.1:9", stdin=b"fail")
@@ -170,6 +230,7 @@ class TestInvoke:
         done = run(root, "invoke", *arguments, ENLIST_ENDPOINT_URL="http://127.0.0.1:9")
         assert (done.returncode, done.stdout) == (2, b"")
         assert message in done.stderr
+        assert b"test/test" not in done.stderr
         assert b"Traceback" not in done.stderr
 
 
@@ -258,6 +319,9 @@ class TestServe:
             (["--template", "absent.yaml"], b"absent.yaml:1: "),
             (["--tick", "5"], b"needs --template"),
             (["--tick", "-1", "--template", "s.yaml"], b"positive number of seconds"),
+            (["--port", "99999"], b"expected a port, 0 to 65535"),
+            (["--port", "-1"], b"expected a port, 0 to 65535"),
+            (["--port", "http"], b"expected a port, 0 to 65535"),
         ],
     )
     def test_wrong_commands(self, root: Path, arguments: list[str], message: bytes) -> None:
@@ -266,4 +330,13 @@ class TestServe:
         done = run(root, "serve", "--port", "0", *arguments)
         assert (done.returncode, done.stdout) == (2, b"")
         assert message in done.stderr
+        assert b"Traceback" not in done.stderr
+
+    def test_a_taken_port(self, root: Path) -> None:
+        """A port that somebody has is exit code 2, with host and port in the message."""
+        with serving(root) as url:
+            port = url.rpartition(":")[2]
+            done = run(root, "serve", "--port", port)
+        assert (done.returncode, done.stdout) == (2, b"")
+        assert f"127.0.0.1, port {port}: ".encode() in done.stderr
         assert b"Traceback" not in done.stderr

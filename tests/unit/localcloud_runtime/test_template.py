@@ -140,6 +140,15 @@ def test_a_function_is_found_by_its_folder(root: Path) -> None:
     assert read(root, text).function("ingest").key == "other"
 
 
+@pytest.mark.parametrize("path", ["src/ingest", "./src/ingest/", "src/../src/ingest"])
+def test_a_function_is_found_by_the_path_of_its_folder(root: Path, path: str) -> None:
+    """The path of the code folder, as a shell completes it, is taken beside the bare name."""
+    template = read(root)
+    assert template.function(path).key == template.function(str(root / path)).key == "ingest"
+    with pytest.raises(TemplateError, match="no function 'src'"):
+        template.function("src")
+
+
 def test_an_unknown_function(root: Path) -> None:
     """A function that is not there is refused with the names there are."""
     with pytest.raises(TemplateError, match="no function 'absent'; known are: ingest, report"):
@@ -163,12 +172,13 @@ def test_environment_values_are_in_no_repr(root: Path) -> None:
 
 
 def test_local_layers(tmp_path: Path) -> None:
-    """By default a layer is the folder `shared`, if there is one, then this Python's packages."""
-    assert tmp_path / "shared" not in local_layer_folders(tmp_path)
+    """By default a layer is `shared`, or else where the toolkit is installed, then Python's packages."""
+    first, *others = local_layer_folders(tmp_path)
+    assert (first / "fctoolkit").is_dir()
     (tmp_path / "shared").mkdir()
-    first, second = local_layer_folders(tmp_path)[:2]
-    assert first == tmp_path / "shared"
-    assert (second / "pydantic").is_dir()
+    assert local_layer_folders(tmp_path)[0] == tmp_path / "shared"
+    for folders in ([first, *others], local_layer_folders(tmp_path)[1:]):
+        assert any((folder / "pydantic").is_dir() for folder in folders)
 
 
 @pytest.mark.parametrize(
