@@ -77,15 +77,14 @@ def unbound(instance_id: str) -> Outcome:
 def as_reported(verdict: Outcome, binding: Binding) -> Outcome:
     """A verdict as its binding's mode reports it: a binding that only reports refuses nothing."""
     if binding.mode == "plan" and verdict.result in UNSETTLED:
-        return replace(
-            verdict, result=Result.IGNORED, reason=only_reported(f"{verdict.result.value}: {verdict.reason}")
-        )
+        told = only_reported(f"{verdict.result.value}: {verdict.reason}")
+        return replace(verdict, result=told.result, reason=told.reason, planned=True)
     return verdict
 
 
-def only_reported(what: str) -> str:
-    """The reason of a binding in mode plan for doing nothing."""
-    return f"mode plan; in apply it would be {what}"
+def only_reported(what: str) -> Outcome:
+    """The verdict of a binding in mode plan, before it is known on whom."""
+    return Outcome("", Result.IGNORED, f"mode plan; in apply it would be {what}", planned=True)
 
 
 def used_up(binding: Binding) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol, TypeGuard, cast
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from enlist.outcomes import QUIET, UNSETTLED, Outcome, Report, Result
+from enlist.outcomes import UNSETTLED, Outcome, Report, Result
 from enlist.signals import Signal, SignalRules
 from fctoolkit.errors import ApiError, ConfigurationError, EventError
 from fctoolkit.events import (
@@ -117,7 +117,10 @@ class Doors:
 
     def _on_event(self, event: Event, context: Context) -> JsonValue:
         if isinstance(event, RawEvent) and _names_instances(event.value):
-            report = self._settle_request(event.value, context)
+            request = _read_request(event.value)
+            report = self._settle_request(request, context)
+            if request.dry_run:
+                return report.as_record()
         else:
             report = self._settle_event(event, context)
         report.raise_unsettled()
@@ -126,7 +129,7 @@ class Doors:
     def _on_http(self, request: HttpRequest, context: Context) -> HttpResponse:
         body = request.json()
         if _names_instances(body):
-            report = self._settle_request(body, context)
+            report = self._settle_request(_read_request(body), context)
         else:
             _refuse_options(body)
             carried = parse_event(request.body, limit_bytes=LIMIT_BYTES)
@@ -137,8 +140,7 @@ class Doors:
             report = self._settle_event(carried, context)
         return HttpResponse(_status(report), {"requestId": context.request_id, **report.as_record()})
 
-    def _settle_request(self, body: dict[str, JsonValue], context: Context) -> Report:
-        request = _read_request(body)
+    def _settle_request(self, request: Request, context: Context) -> Report:
         ids = [
             self._rules.check_id(one, f"instances[{index}]") for index, one in enumerate(request.instances)
         ]
@@ -185,7 +187,7 @@ class Doors:
 def log_outcomes(report: Report, *, quiet: bool = False) -> None:
     """One line for each outcome, warnings for what did not settle, and one line that counts them."""
     for outcome in report.outcomes:
-        if quiet and outcome.result in QUIET:
+        if quiet and outcome.quiet:
             continue
         level = logging.WARNING if outcome.result in UNSETTLED else logging.INFO
         _LOG.log(level, "%s", outcome.result.value, extra={"outcome": outcome.as_record()})

@@ -45,8 +45,7 @@ MOST_NAMED = 20
 MOST_TEXT = 8_000
 """Characters of an error's text: a dead letter over MNS holds 64 KB, the event among them."""
 
-QUIET = frozenset({Result.IGNORED, Result.ALREADY})
-"""Results that a sweep counts but does not list: on a large account they are nearly all of them."""
+_QUIET = frozenset({Result.IGNORED, Result.ALREADY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +64,7 @@ class Outcome:
         duration_ms: time the deciding call took, milliseconds; 0 when no call was made for it.
         standing: an earlier attempt led to this, and it was only found again. A sweep does not raise for it:
             somebody was told already.
+        planned: it tells what a binding in mode plan would do in mode apply.
     """
 
     instance_id: str
@@ -77,6 +77,12 @@ class Outcome:
     field: str = ""
     duration_ms: int = 0
     standing: bool = False
+    planned: bool = False
+
+    @property
+    def quiet(self) -> bool:
+        """Whether a sweep counts it and does not list it: on a large account nearly all are so."""
+        return self.result in _QUIET and not self.planned
 
     def as_record(self) -> JsonObject:
         """The outcome as flat JSON, camelCase, empty values left out."""
@@ -106,7 +112,7 @@ class Report:
 
     def as_record(self, *, quiet: bool = False) -> JsonObject:
         """`{"counts": {...}, "outcomes": [...]}`; `quiet` leaves out what a sweep only counts."""
-        shown = [o.as_record() for o in self.outcomes if not (quiet and o.result in QUIET)]
+        shown = [o.as_record() for o in self.outcomes if not (quiet and o.quiet)]
         return {"counts": {**self.counts()}, "outcomes": [*shown]}
 
     def raise_unsettled(self) -> None:

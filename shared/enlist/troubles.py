@@ -8,6 +8,8 @@ from enlist.outcomes import Result
 from fctoolkit.errors import AccessDeniedError, ApiError, PermanentError, ThrottledError
 from fctoolkit.retry import FailureKind, classify
 
+_FORBIDDEN = 403
+
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
@@ -40,6 +42,7 @@ def result_of(error: ApiError) -> Result:
     busy = classify(failure.code, failure.status) is FailureKind.BUSY
     if isinstance(error, ThrottledError) or busy or failure.attempts == 0:
         return Result.DEFERRED
-    if isinstance(error, PermanentError) and not isinstance(error, AccessDeniedError):
+    forbidden = isinstance(error, AccessDeniedError) or failure.status == _FORBIDDEN
+    if isinstance(error, PermanentError) and not forbidden:
         return Result.REJECTED
     return Result.FAILED

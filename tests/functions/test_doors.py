@@ -20,6 +20,7 @@ from tests.support.product import (
     TIMER,
     Product,
     custom_event,
+    ens_instance,
     http_event,
     sample,
     seed,
@@ -152,6 +153,13 @@ def test_a_direct_invocation_names_instances(product: Product) -> None:
     """Without any envelope, the same body works for a direct invocation."""
     answer: Any = product.attach(json.dumps({"instances": [ENS_ID]}).encode())
     assert answer["counts"] == {"attaching": 1}
+
+
+def test_a_dry_run_never_raises(product: Product) -> None:
+    """A dry run by direct invocation returns what it found, refusals too."""
+    seed(product.cloud, ens=[ens_instance(Cpu="1")])
+    answer: Any = product.attach(json.dumps({"instances": [ENS_ID], "dryRun": True}).encode())
+    assert answer["counts"] == {"rejected": 1}
 
 
 def test_an_api_that_does_not_answer_is_a_502_with_its_reason(product: Product) -> None:

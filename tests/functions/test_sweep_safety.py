@@ -9,6 +9,7 @@ import pytest
 from enlist.bindings.packed import load_bindings, pack
 from tests.support.product import (
     CLUSTER,
+    ENS_ID,
     ROOT,
     TIMER,
     Product,
@@ -66,12 +67,17 @@ def test_a_first_sweep_changes_nothing(tmp_path: Path, mode: str) -> None:
     assert product.cloud.state() == before
 
 
-def test_shipped_bindings_on_new_machines_only_report(tmp_path: Path) -> None:
-    """Even a new machine with the tag is only reported until somebody says apply."""
+def test_shipped_bindings_on_new_machines_only_report(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A new machine is named at each tick, with what apply would do, until somebody says apply."""
     shipped: Any = pack(load_bindings(ROOT / "bindings.yaml"), "bindings.yaml")
     cloud = still_cloud()
     cloud.seed({"cs": {"clusters": [cluster()]}, "ens": {"instances": [ens_instance()]}})
     product = Product(cloud, tmp_path, edge=shipped["edge"], search=shipped["search"])
-    answer: Any = product.attach(TIMER)
-    assert answer["counts"] == {"ignored": 1}
+    with caplog.at_level("INFO"):
+        answer: Any = product.attach(TIMER)
+    (told,) = answer["outcomes"]
+    assert (told["instanceId"], told["reason"]) == (ENS_ID, "mode plan; in apply it would be attached")
+    assert [record.getMessage() for record in caplog.records if hasattr(record, "outcome")] == ["ignored"]
     assert product.writes() == []

@@ -11,7 +11,9 @@ from enlist.facts import EDGE_FACTS, SEARCH_FACTS
 from enlist.outcomes import Result
 from fctoolkit.client import ApiSession
 from fctoolkit.testing import FakeContext
+from fctoolkit.transport import open_http
 from localcloud import LocalCloud
+from localcloud.faults import Fault
 from tests.support.product import ROOT
 
 if TYPE_CHECKING:
@@ -55,7 +57,9 @@ def test_the_example_session_opens() -> None:
     names: dict[str, Any] = {}
     exec(blocks("python")[2], names)  # noqa: S102 -- our own README
     names["os"] = type("Surroundings", (), {"environ": dict.fromkeys(KEYS, "test")})
-    assert isinstance(names["session"](FakeContext()), ApiSession)
+    with open_http() as http:
+        names["open_http"] = lambda: http
+        assert isinstance(names["session"](FakeContext()), ApiSession)
 
 
 def test_the_table_of_facts_is_complete() -> None:
@@ -75,3 +79,15 @@ def test_the_example_request_is_accepted() -> None:
     """The example of a request is valid JSON with the documented keys."""
     (example,) = blocks("json")
     assert json.loads(example) == {"instances": ["i-5ens00000000000001"], "dryRun": True}
+
+
+def test_the_local_clouds_examples_are_accepted() -> None:
+    """The seed and the fault in its README are taken as they stand, and the seed's machine is there."""
+    text = (ROOT / "localcloud" / "README.md").read_text(encoding="utf-8")
+    seed, fault = re.findall(r"^```json\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    cloud = LocalCloud()
+    cloud.seed(json.loads(seed))
+    cloud.add_fault(Fault.model_validate(json.loads(fault)))
+    state: Any = cloud.state()
+    assert state["ens"]["instances"][0]["Tags"]["Tags"][0]["TagValue"] == "edge-worker"
+    assert cloud.behaviour.ens_tags == "separate"

@@ -118,7 +118,10 @@ class EdgeBinding(Binding):
     @field_validator("os")
     @classmethod
     def _os_expressions(cls, expressions: tuple[JsonValue, ...]) -> tuple[JsonValue, ...]:
-        _checked_pattern({"osName": [*expressions]}, {"osName"})
+        try:
+            compile_pattern({"osName": [*expressions]})
+        except PatternError as error:
+            raise ValueError(f"not a pattern: {error}") from error
         return expressions
 
     def model_post_init(self, context: object, /) -> None:
@@ -247,13 +250,15 @@ def _at(place: tuple[int | str, ...], found: str, reason: str) -> ValidationErro
 
 
 def _checked_pattern(match: Match, facts: Collection[str]) -> Match:
-    """`match` itself, when it is a valid pattern over these facts; else a ValueError that says why not."""
+    """`match` itself, when it is a valid pattern over these facts; else an error at its key."""
     try:
         pattern = compile_pattern(match)
     except PatternError as error:
-        raise ValueError(f"not a pattern: {error}") from error
+        key = next((one for one in match if error.path.startswith(one)), "")
+        raise _at((key,) if key else (), "", f"not a pattern: {error}") from error
     for path in pattern.paths():
         # Only tags have fields of their own.
         if path[0] not in facts or (len(path) > 1) != (path[0] == "tags"):
-            raise ValueError(f"no such fact: {dotted(path)}; known facts: {', '.join(sorted(facts))}")
+            reason = f"no such fact: {dotted(path)}; known facts: {', '.join(sorted(facts))}"
+            raise _at((path[0],), "", reason)
     return match

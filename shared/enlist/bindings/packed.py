@@ -58,10 +58,20 @@ def problems_of(error: ValidationError) -> list[tuple[tuple[str | int, ...], str
         (
             # pydantic puts the chosen branch of a union, such as <ids>, into the path.
             tuple(step for step in item["loc"] if isinstance(step, int) or not step.startswith("<")),
-            item["msg"].removeprefix("Value error, "),
+            _WORDS.get(item["type"]) or item["msg"].removeprefix("Value error, "),
         )
         for item in error.errors(include_url=False, include_context=False, include_input=False)
     ]
+
+
+_WORDS = {
+    "extra_forbidden": "there is no such key here",
+    "missing": "is required",
+    "too_short": "must not be empty",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a mapping",
+}
+"""Pydantic's kinds of error in the words of a file."""
 
 
 def pack(bindings: Bindings, source: str) -> JsonObject:

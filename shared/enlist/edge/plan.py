@@ -79,7 +79,7 @@ def plan(view: EdgeView, bindings: Sequence[EdgeBinding], signals: Iterable[Sign
         verdict = _judge(view, facts, choice.binding, retry=retries[instance_id])
         if verdict is None and instance_id not in view.cleared:
             candidates.append(instance_id)
-            verdict = _say(Result.DEFERRED, "it was not looked at closely enough to be attached")
+            verdict = _say(Result.DEFERRED, "it was not looked at closely enough")
         verdict = verdict or _judge_closer(view, choice.binding)
         if verdict is None:
             ready.setdefault(choice.binding.name, []).append(instance_id)
@@ -211,7 +211,7 @@ def _share_out(
             room, no_room = binding.max_per_run, _say(Result.DEFERRED, used_up(binding))
         verdict: Outcome | None = None
         if binding.mode == "plan":
-            verdict = _say(Result.IGNORED, only_reported("attached"))
+            verdict = only_reported("attached")
         elif room == 0:
             verdict = no_room
         if verdict is not None:
@@ -229,5 +229,5 @@ def _room(view: EdgeView, binding: EdgeBinding, planned: int) -> tuple[int, Outc
     if quota is None or target.cluster is None or target.cluster.size is None:
         return 0, _say(Result.REJECTED, "the node quota or the cluster's size is not known")
     used = target.cluster.size + len(target.in_flight) + planned
-    reason = f"the cluster has {used} of the {quota} nodes it may have"
+    reason = f"no more room in the cluster: its quota is {quota} nodes, {used} were taken before"
     return max(0, quota - used), _say(Result.DEFERRED, reason)

@@ -81,7 +81,7 @@ def plan(view: SearchView, bindings: Sequence[SearchBinding], signals: Iterable[
             _weigh(view, facts, Connect(choice.binding, instance_id, peer_id), ready, verdicts)
     candidates = tuple(one for pair, one in ready.items() if pair not in view.cleared)
     verdicts.update(
-        (one.pair, _waiting(view, one, "it was not looked at closely enough to be connected"))
+        (one.pair, _waiting(view, one, _say(Result.DEFERRED, "it was not looked at closely enough")))
         for one in candidates
     )
     actions = _share_out(view, [one for pair, one in ready.items() if pair in view.cleared], verdicts)
@@ -143,8 +143,7 @@ def _outcome(facts: SearchFacts, peer_id: str, binding: SearchBinding, verdict: 
     return as_reported(named, binding)
 
 
-def _waiting(view: SearchView, connect: Connect, reason: str, result: Result = Result.DEFERRED) -> Outcome:
-    verdict = _say(result, reason)
+def _waiting(view: SearchView, connect: Connect, verdict: Outcome) -> Outcome:
     return _outcome(view.instances[connect.instance_id], connect.peer_id, connect.binding, verdict)
 
 
@@ -222,15 +221,16 @@ def _share_out(view: SearchView, ready: Sequence[Connect], verdicts: dict[Pair, 
         binding = connect.binding
         full = [one for one in connect.pair if peers[one] >= binding.max_peers]
         if binding.mode == "plan":
-            waiting = Result.IGNORED, only_reported("connected")
+            verdict = only_reported("connected")
         elif full:
-            waiting = Result.REJECTED, f"with this run {full[0]} has its max_peers, {binding.max_peers}"
+            reason = f"with this run {full[0]} has its max_peers, {binding.max_peers}"
+            verdict = _say(Result.REJECTED, reason)
         elif run[binding.name] >= binding.max_per_run:
-            waiting = Result.DEFERRED, used_up(binding)
+            verdict = _say(Result.DEFERRED, used_up(binding))
         else:
             actions.append(connect)
             run[binding.name] += 1
             peers.update(connect.pair)
             continue
-        verdicts[connect.pair] = _waiting(view, connect, waiting[1], waiting[0])
+        verdicts[connect.pair] = _waiting(view, connect, verdict)
     return actions

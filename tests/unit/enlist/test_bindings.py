@@ -187,7 +187,7 @@ def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
         ('{"format": 2, "edge": []}', "format: expected 1; pack the file again"),
         ('{"format": "1", "edge": []}', "format: expected 1; pack the file again"),
         ('{"format": 1, "edge": []}', "no binding: give at least one under edge or search"),
-        ('{"format": 1, "colour": 1}', "colour: Extra inputs are not permitted"),
+        ('{"format": 1, "colour": 1}', "colour: there is no such key here"),
     ],
 )
 def test_a_packed_file_that_cannot_be_used_says_why(tmp_path: Path, text: str, problem: str) -> None:
@@ -218,7 +218,7 @@ def test_check_and_pack_fail_with_one_line_a_problem(
     source.write_text(GOOD_YAML.replace("cn-hangzhou", "hangzhou").replace("[4]", "4"))
     assert main(["pack", str(source), str(tmp_path)]) == 1
     assert [line.split(": ")[1] for line in capsys.readouterr().err.splitlines()] == [
-        "edge[0].match",
+        "edge[0].match.cpu",
         "edge[0].region",
     ]
     assert not (tmp_path / "bindings.json").exists()

@@ -156,7 +156,7 @@ def test_unreadable_tags_are_rejected() -> None:
         ({"state": "deleting"}, Result.REJECTED, "cluster state is deleting"),
         ({"state": ""}, Result.DEFERRED, "cluster state is unknown"),
         ({"size": None}, Result.REJECTED, "size is not known"),
-        ({"size": 100}, Result.DEFERRED, "has 100 of the 100 nodes"),
+        ({"size": 100}, Result.DEFERRED, "quota is 100 nodes, 100 were taken"),
     ],
 )
 def test_clusters_that_take_no_node(cluster: dict[str, Any] | None, result: Result, reason: str) -> None:
@@ -177,7 +177,7 @@ def test_unknown_quota_is_rejected() -> None:
 def test_instances_on_their_way_count_against_the_quota() -> None:
     """Nodes that exist and instances in running tasks together fill the quota."""
     target = ClusterView(cluster=CLUSTER.model_copy(update={"size": 98}), in_flight=frozenset({"i-8", "i-9"}))
-    assert "100 of the 100" in only(decide(view(clusters={"c1": target}))).reason
+    assert "100 nodes, 100 were taken" in only(decide(view(clusters={"c1": target}))).reason
 
 
 @pytest.mark.parametrize(("pools", "attached"), [({"np1"}, True), ({"np2"}, False), (set(), False)])
@@ -362,7 +362,7 @@ def test_quota_is_shared_by_bindings_of_one_cluster() -> None:
     second = binding(name="second", match={"instanceId": names[2:]})
     made = plan(seen, [first, second], map(Signal, names))
     assert [min(action.most, len(action.instance_ids)) for action in made.actions] == [2, 1]
-    assert made.actions[1].limit == "the cluster has 2 of the 3 nodes it may have"
+    assert made.actions[1].limit == "no more room in the cluster: its quota is 3 nodes, 2 were taken before"
 
 
 @given(
