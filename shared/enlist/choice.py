@@ -54,8 +54,9 @@ class Choice(Generic[_Binding]):
 def choose(facts: Facts, bindings: Sequence[_Binding]) -> Choice[_Binding]:
     """The first binding that matches, unless the instance is on hold or too old for it."""
     reasons: list[str] = []
+    record = facts.as_record()
     for binding in bindings:
-        why = binding.mismatch(facts.as_record())
+        why = binding.mismatch(record)
         if not why:
             kept_out = _kept_out(facts, binding)
             if kept_out is None:

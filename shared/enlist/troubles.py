@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from enlist.outcomes import Result
@@ -9,6 +10,7 @@ from fctoolkit.errors import AccessDeniedError, ApiError, PermanentError, Thrott
 from fctoolkit.retry import FailureKind, classify
 
 _FORBIDDEN = 403
+_NOT_FOUND = re.compile(r"(Error|Err)?(Cluster|Task|Instance)NotFound")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +29,7 @@ def trouble_of(error: ApiError, doing: str) -> Trouble:
 
 def is_not_found(error: ApiError) -> bool:
     """Whether a service says that what was asked for is not there, such as `ErrorClusterNotFound`."""
-    code = error.failure.code
-    return isinstance(error, PermanentError) and code.endswith("NotFound") and not code.startswith("Invalid")
+    return isinstance(error, PermanentError) and _NOT_FOUND.fullmatch(error.failure.code) is not None
 
 
 def result_of(error: ApiError) -> Result:

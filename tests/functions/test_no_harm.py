@@ -264,6 +264,80 @@ def test_mode_plan_tells_what_apply_would_do(product: Product) -> None:
     assert reasons["i-free"] == "mode plan; in apply it would be attached"
 
 
+@pytest.mark.parametrize("where", [BOUND, UNBOUND, FAR])
+def test_a_task_that_has_just_succeeded_elsewhere_counts(product: Product, where: str) -> None:
+    """The node list of another cluster lags too: its successful task is membership."""
+    product.cloud.configure(node_list_lag_seconds=600, attach_seconds=90, reload_seconds=0)
+    seed(product.cloud, ens=[machine(ENS_ID)], clusters=clusters())
+    begin_attach(product, where, ENS_ID)
+    product.cloud.advance(150)
+    answer: Any = product.attach(TIMER)
+    assert outcomes(answer)[ENS_ID] == "rejected"
+    assert attach_count(product) == 1
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [{"body": "{}", "status": 200}, {"status": 404, "code": "ErrorTaskNotFound"}],
+)
+def test_an_ended_task_that_cannot_be_read_is_waited_out(product: Product, trouble: dict[str, Any]) -> None:
+    """While the node list may lag, a task that ended lately without saying whom it attached counts."""
+    product.cloud.configure(node_list_lag_seconds=600, attach_seconds=60, reload_seconds=0)
+    seed(product.cloud, ens=[machine(ENS_ID)], clusters=clusters())
+    begin_attach(product, CLUSTER, ENS_ID)
+    product.cloud.advance(120)
+    product.cloud.add_fault(Fault(service="cs", action="DescribeTaskInfo", times=99, **trouble))
+    answer: Any = product.attach(TIMER)
+    assert outcomes(answer)[ENS_ID] == "deferred"
+    assert attach_count(product) == 1
+
+
+def test_a_hidden_task_of_a_cluster_that_is_not_bound_is_waited_out(product: Product) -> None:
+    """A listed task that may not be read may be attaching anybody."""
+    product.cloud.configure(node_list_lag_seconds=600, attach_seconds=900, reload_seconds=0)
+    seed(product.cloud, ens=[machine(ENS_ID)], clusters=clusters())
+    begin_attach(product, UNBOUND, ENS_ID)
+    product.cloud.add_fault(
+        Fault(service="cs", action="DescribeTaskInfo", status=403, code="Forbidden.RAM", times=99)
+    )
+    answer: Any = product.attach(TIMER)
+    assert outcomes(answer)[ENS_ID] == "deferred"
+    assert attach_count(product) == 1
+
+
+def test_a_list_knows_better_than_a_binding_where_a_cluster_is(product: Product) -> None:
+    """A binding that names a wrong region for its cluster does not hide that cluster's nodes."""
+    product.edge = [EDGE_BINDING, {**OTHER_BINDING, "cluster": FAR}]
+    seed(product.cloud, ens=[machine(ENS_ID)], clusters=clusters(far=[ENS_ID]))
+    answer: Any = product.attach(TIMER)
+    assert outcomes(answer)[ENS_ID] == "rejected"
+    assert product.writes() == []
+
+
+def test_a_cluster_that_refuses_everything_is_not_asked_for_everybody(product: Product) -> None:
+    """After a few refusals in a row the rest waits: max_per_run bounds calls too."""
+    ids = [f"i-{number:03}" for number in range(100)]
+    seed(product.cloud, ens=[machine(one) for one in ids], clusters=clusters())
+    product.cloud.add_fault(
+        Fault(service="cs", action="AttachInstances", status=400, code="InvalidParameter.X", times=999)
+    )
+    answer: Any = product.attach(TIMER)
+    assert answer["counts"] == {"deferred": 95, "rejected": 5}
+    assert len(product.writes()) == 6
+
+
+def test_machines_that_just_joined_count_against_the_quota(product: Product) -> None:
+    """Attached, not yet listed: the place is taken, and no call is made that can only be refused."""
+    product.cloud.configure(node_quota=1, node_list_lag_seconds=600, attach_seconds=30, reload_seconds=0)
+    seed(product.cloud, ens=[machine("i-1")], clusters=clusters())
+    product.attach(TIMER)
+    product.cloud.advance(60)
+    seed(product.cloud, ens=[machine("i-2")], clusters=[])
+    answer: Any = product.attach(TIMER)
+    assert outcomes(answer) == {"i-1": "attached", "i-2": "deferred"}
+    assert product.writes() == ["AttachInstances"]
+
+
 places = st.sampled_from(["nowhere", "node", "task"])
 homes = st.sampled_from(sorted(REGIONS))
 

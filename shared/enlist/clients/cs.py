@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
 
-from enlist.clients.wire import PAGE_SIZE, Answer, Session, chunks, paged, read
+from enlist.clients.wire import PAGE_SIZE, Answer, Page, Session, chunks, paged, read
 from enlist.identifiers import ResourceId
 from fctoolkit.client import ApiRequest, path_of
 
@@ -254,9 +254,10 @@ class CsClient:
         path = path_of("/clusters/{cluster_id}/tasks", cluster_id=cluster_id)
         request = self._get(region, "DescribeClusterTasks", path, page_size=str(TASK_PAGE_SIZE))
 
-        def page(one: ApiRequest) -> tuple[Sequence[Task], int]:
-            read_page = read(_TaskPage, self._session.send(one))
-            return read_page.tasks, read_page.page_info.total_count
+        def page(one: ApiRequest) -> Page[Task]:
+            answer = self._session.send(one)
+            listed = read(_TaskPage, answer)
+            return Page(listed.tasks, listed.page_info.total_count, answer)
 
         return tuple(paged(request, "page_number", page))
 
@@ -267,9 +268,10 @@ class CsClient:
         path = path_of("/clusters/{ClusterId}/nodes", ClusterId=cluster_id)
         base = self._get(region, "DescribeClusterNodes", path, state="all", pageSize=str(PAGE_SIZE))
 
-        def page(one: ApiRequest) -> tuple[Sequence[Node], int]:
-            read_page = read(_NodePage, self._session.send(one))
-            return read_page.nodes, read_page.page.total_count
+        def page(one: ApiRequest) -> Page[Node]:
+            answer = self._session.send(one)
+            listed = read(_NodePage, answer)
+            return Page(listed.nodes, listed.page.total_count, answer)
 
         if instance_ids is None:
             return tuple(paged(base, "pageNumber", page))
@@ -286,15 +288,16 @@ class CsClient:
         path = path_of("/clusters/{ClusterId}", ClusterId=cluster_id)
         return read(Cluster, self._session.send(self._get(region, "DescribeClusterDetail", path)))
 
-    def describe_clusters(self, region: str, profile: str = EDGE_PROFILE) -> tuple[Cluster, ...]:
-        """GET /api/v1/clusters (DescribeClustersV1): the clusters of a profile that the caller can see."""
+    def describe_edge_clusters(self, region: str) -> tuple[Cluster, ...]:
+        """GET /api/v1/clusters (DescribeClustersV1): the edge clusters that the caller can see."""
         request = self._get(
-            region, "DescribeClustersV1", "/api/v1/clusters", profile=profile, page_size=str(PAGE_SIZE)
+            region, "DescribeClustersV1", "/api/v1/clusters", profile=EDGE_PROFILE, page_size=str(PAGE_SIZE)
         )
 
-        def page(one: ApiRequest) -> tuple[Sequence[Cluster], int]:
-            read_page = read(_ClusterPage, self._session.send(one))
-            return read_page.clusters, read_page.page_info.total_count
+        def page(one: ApiRequest) -> Page[Cluster]:
+            answer = self._session.send(one)
+            listed = read(_ClusterPage, answer)
+            return Page(listed.clusters, listed.page_info.total_count, answer)
 
         return tuple(paged(request, "page_number", page))
 

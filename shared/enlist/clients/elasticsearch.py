@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
-from enlist.clients.wire import PAGE_SIZE, Answer, Session, paged, read, unreadable
+from enlist.clients.wire import PAGE_SIZE, Answer, Page, Session, paged, read, unreadable
 from enlist.facts import SearchFacts, search_facts
 from enlist.identifiers import SearchId
 from fctoolkit.client import ApiRequest, path_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from enlist.endpoints import Endpoints
 
 VERSION = "2017-06-13"
@@ -157,12 +155,12 @@ class ElasticsearchClient:
         """GET /openapi/instances (ListInstance): the facts of every instance in a region; 100 a call."""
         request = self._get(region, "ListInstance", "/openapi/instances", size=str(PAGE_SIZE))
 
-        def page(one: ApiRequest) -> tuple[Sequence[SearchFacts], int]:
+        def page(one: ApiRequest) -> Page[SearchFacts]:
             answer = self._session.send(one)
             read_page = read(_InstancePage, answer)
             header = answer.headers.get("x-total-count", "")
             total = read_page.headers.total or (int(header) if header.isdecimal() else 0)
-            return [search_facts(item, region) for item in read_page.result], total
+            return Page([search_facts(item, region) for item in read_page.result], total, answer)
 
         return tuple(paged(request, "page", page))
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, JsonValue
 
-from enlist.clients.wire import PAGE_SIZE, Answer, Session, chunks, paged, read, unreadable
+from enlist.clients.wire import PAGE_SIZE, Answer, Page, Session, chunks, paged, read, unreadable
 from enlist.facts import EdgeFacts, edge_facts
 from fctoolkit.client import ApiAnswer, ApiRequest, error_inside
 
@@ -32,7 +32,7 @@ _MOST_TAG_PAGES = 100
 
 class _InstancePage(Answer):
     class _Instances(Answer):
-        instance: Annotated[tuple[dict[str, JsonValue], ...], Field(alias="Instance")] = ()
+        instance: Annotated[tuple[dict[str, JsonValue], ...], Field(alias="Instance")]
 
     instances: Annotated[_Instances, Field(alias="Instances")]
     total: Annotated[int, Field(alias="TotalCount")] = 0
@@ -100,13 +100,13 @@ class EnsClient:
             if number == _MOST_TAG_PAGES:
                 raise unreadable(answer, f"NextToken: there is always one more page, after {number}")
 
-    def _page(self, request: ApiRequest) -> tuple[Sequence[EdgeFacts], int]:
+    def _page(self, request: ApiRequest) -> Page[EdgeFacts]:
         answer = self._session.send(request)
         error = error_inside(answer)
         if error is not None:
             raise error
         page = read(_InstancePage, answer)
-        return [self._facts(item, answer) for item in page.instances.instance], page.total
+        return Page([self._facts(item, answer) for item in page.instances.instance], page.total, answer)
 
     def _facts(self, item: dict[str, JsonValue], answer: ApiAnswer) -> EdgeFacts:
         facts = edge_facts(item)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import count
-from typing import TYPE_CHECKING, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, cast, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 PAGE_SIZE = 100
 """The largest page that DescribeInstances, DescribeClusterNodes and ListInstance give."""
+
+_MOST_PAGES = 10_000
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _Item = TypeVar("_Item")
@@ -47,7 +49,11 @@ class Answer(BaseModel):
         if not isinstance(value, dict):
             return value
         given = cast("JsonObject", value)
-        needed = {field.alias or name for name, field in cls.model_fields.items() if field.is_required()}
+        needed = {
+            field.alias or name
+            for name, field in cls.model_fields.items()
+            if field.is_required() and get_origin(field.annotation) is tuple
+        }
         return {
             key: [] if item is None else item
             for key, item in given.items()
@@ -83,21 +89,37 @@ def unreadable(answer: ApiAnswer, message: str) -> AnswerError:
     )
 
 
-def paged(
-    request: ApiRequest, page_key: str, call: Callable[[ApiRequest], tuple[Sequence[_Item], int]]
-) -> Iterator[_Item]:
-    """Every item of a paged listing, page by page.
+@dataclass(frozen=True, slots=True)
+class Page(Generic[_Item]):
+    """One page of a listing.
 
-    `call` gives the items of one page and the total, 0 when the answer does not say; pages end at the total,
-    or at a page without items.
+    Attributes:
+        items: what it holds.
+        total: how many items the listing has, 0 when the answer does not say.
+        answer: where it came from.
+    """
+
+    items: Sequence[_Item]
+    total: int
+    answer: ApiAnswer
+
+
+def paged(request: ApiRequest, page_key: str, call: Callable[[ApiRequest], Page[_Item]]) -> Iterator[_Item]:
+    """Every item of a listing, page by page, until its total is reached or a page is empty.
+
+    Raises `AnswerError` for a listing that ends before its total, or never ends.
     """
     seen = 0
-    for page in count(1):
-        items, total = call(replace(request, query={**request.query, page_key: str(page)}))
-        yield from items
-        seen += len(items)
-        if not items or (total and seen >= total):
+    for number in count(1):
+        page = call(replace(request, query={**request.query, page_key: str(number)}))
+        yield from page.items
+        seen += len(page.items)
+        if not page.items and seen < page.total:
+            raise unreadable(page.answer, f"page {number} is empty after {seen} of {page.total} items")
+        if not page.items or (page.total and seen >= page.total):
             return
+        if number == _MOST_PAGES:
+            raise unreadable(page.answer, f"there is always one more page, after {number}")
 
 
 def chunks(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:

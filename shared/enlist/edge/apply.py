@@ -23,6 +23,9 @@ IDS_PER_CALL = 20
 
 TASK_POLL_SECONDS = 5.0
 
+MOST_REFUSALS = 5
+"""So many calls for one instance each, refused in a row, and it is not the instances that are at fault."""
+
 _UNCLEAR = "unclear whether it was accepted; the next run looks before it acts"
 
 
@@ -41,6 +44,11 @@ class _Sent:
             return len(self.ids) if self.result.failure.maybe_done else 0
         refused = {item.instance_id for item in self.result.items if not item.accepted}
         return len(set(self.ids) - refused)
+
+    @property
+    def refused(self) -> bool:
+        """Whether the service refused the call as a whole, so that nothing was accepted."""
+        return isinstance(self.result, PermanentError) and not isinstance(self.result, AccessDeniedError)
 
     def unclear(self) -> frozenset[str]:
         """The instances of which it is not known whether they were accepted."""
@@ -80,26 +88,30 @@ class EdgeApplier:
         calls: list[_Sent] = []
         for action in actions:
             yield from self._carry_out(action, calls)
+        # What is unclear is looked at before the wait, which may use up the time.
+        seen = [self._look_again(sent.binding, sent.unclear()) for sent in calls]
         tasks = self._wait_for(calls)
-        for sent in calls:
-            yield from self._outcomes(sent, tasks)
+        for sent, shown in zip(calls, seen, strict=True):
+            yield from _outcomes(sent, shown, tasks)
 
     def _carry_out(self, action: Attach, calls: list[_Sent]) -> Iterator[Outcome]:
         """Sends the action's calls until enough is accepted; outcomes of those that were not sent at all."""
         waiting, accepted, limit = list(action.instance_ids), 0, action.limit
+        size, refusals = IDS_PER_CALL, 0
         while waiting and accepted < action.most:
-            size = min(IDS_PER_CALL, action.most - accepted)
-            some, waiting = tuple(waiting[:size]), waiting[size:]
+            size = min(size, action.most - accepted)
+            some = tuple(waiting[:size])
             sent = self._send(action.binding, some)
-            if len(some) > 1 and _refused_as_a_whole(sent.result):
+            if size > 1 and sent.refused:
                 # Nothing was accepted, and one bad id must not keep its neighbours out.
-                singly = [self._send(action.binding, (one,)) for one in some]
-            else:
-                singly = [sent]
-            calls.extend(singly)
-            accepted += sum(one.accepted() for one in singly)
-            if isinstance(sent.result, ApiError) and not _refused_as_a_whole(sent.result):
-                limit = f"not tried, because a call before it did not succeed: {sent.result}"
+                size = 1
+                continue
+            waiting = waiting[size:]
+            calls.append(sent)
+            accepted += sent.accepted()
+            refusals = refusals + 1 if not sent.accepted() else 0
+            if isinstance(sent.result, ApiError) and (not sent.refused or refusals == MOST_REFUSALS):
+                limit = f"not tried, because calls before it did not succeed: {sent.result}"
                 break
         for one in waiting:
             yield Outcome(one, Result.DEFERRED, limit, action.binding.name, action.binding.cluster)
@@ -127,36 +139,19 @@ class EdgeApplier:
                 try:
                     tasks[task_id] = self._cs.describe_task_info(region, task_id)
                 except ApiError:
-                    return tasks  # the attach was accepted; a sweep settles it
+                    del regions[task_id]  # the attach was accepted; a sweep settles it
+                    continue
                 if tasks[task_id].overall is not TaskState.UNFINISHED:
                     del regions[task_id]
         return tasks
 
-    def _outcomes(self, sent: _Sent, tasks: Mapping[str, Task]) -> Iterator[Outcome]:
-        unclear = sent.unclear()
-        seen = self._look_again(sent.binding, unclear) if unclear else frozenset[str]()
-        for instance_id in sent.ids:
-            if instance_id in seen:
-                told = Result.ATTACHING, "the answer does not say so, but the cluster shows it"
-            elif isinstance(sent.result, ApiError):
-                told = _after_error(sent.result)
-            else:
-                told = _after_answer(sent.result, tasks, instance_id)
-            yield Outcome(
-                instance_id,
-                *told,
-                sent.binding.name,
-                sent.binding.cluster,
-                task_id=sent.task_id,
-                request_id=sent.request_id,
-                duration_ms=sent.took,
-            )
-
     def _look_again(self, binding: EdgeBinding, ids: frozenset[str]) -> frozenset[str]:
-        """Those of the ids that the cluster shows as nodes or names in an unfinished attach task."""
+        """Those of the ids that the cluster shows as nodes, or names in an unfinished attach task."""
+        if not ids:
+            return ids
         try:
             nodes = self._cs.describe_cluster_nodes(binding.region, binding.cluster, sorted(ids))
-            seen = {node.instance_id for node in nodes}
+            seen = {node.instance_id for node in nodes if node.state not in ("removing", "failed")}
             for summary in self._cs.describe_cluster_tasks(binding.region, binding.cluster):
                 if summary.overall is TaskState.UNFINISHED and not is_removal(summary):
                     task = self._cs.describe_task_info(binding.region, summary.task_id)
@@ -166,8 +161,24 @@ class EdgeApplier:
         return ids & seen
 
 
-def _refused_as_a_whole(result: AttachInstancesAnswer | ApiError) -> bool:
-    return isinstance(result, PermanentError) and not isinstance(result, AccessDeniedError)
+def _outcomes(sent: _Sent, seen: frozenset[str], tasks: Mapping[str, Task]) -> Iterator[Outcome]:
+    """One outcome for each instance of a call; `seen` are those that the cluster shows all the same."""
+    for instance_id in sent.ids:
+        if instance_id in seen:
+            told = Result.ATTACHING, "the answer does not say so, but the cluster shows it"
+        elif isinstance(sent.result, ApiError):
+            told = _after_error(sent.result)
+        else:
+            told = _after_answer(sent.result, tasks, instance_id)
+        yield Outcome(
+            instance_id,
+            *told,
+            sent.binding.name,
+            sent.binding.cluster,
+            task_id=sent.task_id,
+            request_id=sent.request_id,
+            duration_ms=sent.took,
+        )
 
 
 def _after_error(error: ApiError) -> tuple[Result, str]:

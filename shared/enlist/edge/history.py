@@ -25,8 +25,8 @@ TASK_MEMORY = timedelta(hours=24)
 Each attempt reloads the machine, and whoever took a node out did not want it back in five minutes."""
 
 _REMOVALS = ("scalein", "scale_in", "remove", "delete", "drain")
-_ATTACHES = ("scaleout", "scale_out", "attach", "add")
-_FIRST = datetime.min.replace(tzinfo=UTC)
+_ATTACHES = ("scaleout", "scale_out", "attach", "add_node", "addnode")
+_LAST = datetime.max.replace(tzinfo=UTC)
 
 
 def is_removal(task: Task) -> bool:
@@ -46,10 +46,26 @@ def ended_within(task: Task, span: timedelta, now: datetime) -> bool:
     return moment is None or now - moment < span
 
 
+def hides_somebody(task: Task, now: datetime) -> bool:
+    """True for a task that may be attaching an instance, or just have attached it, and does not say which."""
+    if task.parts or not may_attach(task):
+        return False
+    recent = TASK_MEMORY if task.overall is TaskState.UNFINISHED else NODE_LIST_LAG
+    return ended_within(task, recent, now)
+
+
 def newest_first(tasks: Iterable[Task]) -> tuple[Task, ...]:
-    """Tasks by the time of their creation, those whose time cannot be read at the end."""
+    """Tasks by their time: those without a readable one first, and of two at once the removal."""
     return tuple(
-        sorted(tasks, key=lambda task: (parse_time(task.created) or _FIRST, task.task_id), reverse=True)
+        sorted(
+            tasks,
+            key=lambda task: (
+                parse_time(task.created or task.updated) or _LAST,
+                is_removal(task),
+                task.task_id,
+            ),
+            reverse=True,
+        )
     )
 
 
@@ -58,16 +74,34 @@ def verdict(
 ) -> Outcome | None:
     """What the tasks, newest first, say about attaching the instance to the cluster; None when nothing.
 
-    An unfinished task of any cluster speaks first. Of the ended ones only the newest counts, and only that of
-    the cluster itself.
+    An unfinished task of any cluster speaks first, then one that attached it elsewhere so lately that no node
+    list need show it. Of the cluster's own ended tasks the newest counts that had an effect.
     """
     unfinished = [task for task in tasks if task.state_of(instance_id) is TaskState.UNFINISHED]
     if unfinished:
         task = unfinished[0]
         return Outcome(instance_id, *_unfinished(task, cluster_id), task_id=task.task_id)
-    here = [task for task in tasks if task.cluster_id == cluster_id]
-    said = _ended(here[0], instance_id, now, retry=retry) if here else None
-    return Outcome(instance_id, *said, task_id=here[0].task_id, standing=True) if said else None
+    ended = [task for task in tasks if not _without_effect(task, instance_id)]
+    for other in dict.fromkeys(task.cluster_id for task in ended if task.cluster_id != cluster_id):
+        task = next(task for task in ended if task.cluster_id == other)
+        if _has_just_attached(task, instance_id, now):
+            reason = f"task {task.task_id} has just attached it to another cluster, {other}"
+            return Outcome(instance_id, Result.REJECTED, reason, task_id=task.task_id)
+    newest = next((task for task in ended if task.cluster_id == cluster_id), None)
+    said = _ended(newest, instance_id, now, retry=retry) if newest else None
+    return Outcome(instance_id, *said, task_id=newest.task_id, standing=True) if newest and said else None
+
+
+def _without_effect(task: Task, instance_id: str) -> bool:
+    return is_removal(task) and task.state_of(instance_id) is not TaskState.SUCCESS
+
+
+def _has_just_attached(task: Task, instance_id: str, now: datetime) -> bool:
+    return (
+        not is_removal(task)
+        and task.state_of(instance_id) is TaskState.SUCCESS
+        and ended_within(task, NODE_LIST_LAG, now)
+    )
 
 
 def _unfinished(task: Task, cluster_id: str) -> tuple[Result, str]:
@@ -79,15 +113,15 @@ def _unfinished(task: Task, cluster_id: str) -> tuple[Result, str]:
 
 
 def _ended(task: Task, instance_id: str, now: datetime, *, retry: bool) -> tuple[Result, str] | None:
-    state = task.state_of(instance_id)
     if is_removal(task):
-        if state is TaskState.SUCCESS and not retry and ended_within(task, TASK_MEMORY, now):
+        if not retry and ended_within(task, TASK_MEMORY, now):
             why = f"task {task.task_id} took it out of the cluster less than 24 h ago"
             return Result.HELD, f"{why}; ask for it over HTTP with retry"
         return None
-    if state is TaskState.SUCCESS and ended_within(task, NODE_LIST_LAG, now):
+    if _has_just_attached(task, instance_id, now):
         return Result.ATTACHED, f"task {task.task_id} has succeeded; the node list follows"
-    if state is TaskState.FAILED and not retry and ended_within(task, TASK_MEMORY, now):
+    failed = task.state_of(instance_id) is TaskState.FAILED
+    if failed and not retry and ended_within(task, TASK_MEMORY, now):
         why = f"task {task.task_id} failed: {task.why() or 'no error given'}"
         return Result.FAILED, (
             f"{why}. Each attempt reloads the machine: it is not tried again by itself within 24 h; "

@@ -36,8 +36,8 @@ def run(means: Means, signals: Sequence[Signal] | None, dry_run: bool) -> Report
 
 def _decide(observer: EdgeObserver, means: Means, signals: Sequence[Signal] | None) -> Plan:
     bindings = means.bindings.edge
-    if not bindings and signals is None:
-        return Plan((), ())
+    if not bindings:
+        return plan(observer.view(), bindings, signals or ())
     found = observer.look_at_instances(
         None if signals is None else [signal.instance_id for signal in signals]
     )

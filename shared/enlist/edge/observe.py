@@ -9,11 +9,18 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING, ParamSpec
+from typing import TYPE_CHECKING, TypeVarTuple
 
 from enlist.choice import choose
 from enlist.clients.cs import Cluster, CsClient, Node, Task, TaskState
-from enlist.edge.history import TASK_MEMORY, ended_within, is_removal, may_attach, newest_first
+from enlist.edge.history import (
+    NODE_LIST_LAG,
+    TASK_MEMORY,
+    ended_within,
+    hides_somebody,
+    is_removal,
+    newest_first,
+)
 from enlist.edge.view import ClusterView, EdgeView
 from enlist.outcomes import Result
 from enlist.troubles import Trouble, is_not_found, trouble_of
@@ -21,13 +28,13 @@ from fctoolkit.errors import AccessDeniedError, ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from enlist.bindings.model import EdgeBinding
     from enlist.clients.ens import EnsClient
     from enlist.facts import EdgeFacts
 
-_P = ParamSpec("_P")
+_Args = TypeVarTuple("_Args")
 
 FEW = 300
 """Up to so many instances, nodes are asked for by id at first; above, all nodes of a cluster are listed."""
@@ -49,6 +56,8 @@ class EdgeObserver:
         self._nodes: dict[str, dict[str, Node]] = {}
         self._tasks: dict[str, dict[str, Task]] = {}
         self._summaries: dict[str, tuple[Task, ...]] = {}
+        self._asked: set[tuple[str, str]] = set()
+        self._bound = {binding.cluster: binding.region for binding in bindings}
 
     def view(self) -> EdgeView:
         """What is known so far."""
@@ -97,7 +106,14 @@ class EdgeObserver:
                 self._attempt(
                     binding, "all its nodes", self._add_nodes, binding.region, binding.cluster, None
                 )
-            self._attempt(binding, "its ended tasks", self._add_ended_tasks, binding)
+            self._attempt(
+                binding,
+                "its ended tasks",
+                self._add_ended_tasks,
+                binding.region,
+                binding.cluster,
+                TASK_MEMORY,
+            )
             self._attempt(binding, "the node quota", self._add_quota, binding.region)
             if binding.nodepool is not None:
                 self._attempt(binding, "its node pools", self._add_node_pools, binding)
@@ -106,10 +122,10 @@ class EdgeObserver:
 
     def _look_into_clusters(self, ids: Sequence[str]) -> None:
         """Looks for the ids in every edge cluster in sight; trouble with one of them concerns them all."""
-        bound = {binding.cluster: binding.region for binding in self._bindings}
         try:
-            for cluster_id, region in {**self._listed_clusters(), **bound}.items():
-                self._look_into(region, cluster_id, ids, bound=cluster_id in bound)
+            # A list knows better than a binding in which region a cluster is.
+            for cluster_id, region in {**self._bound, **self._listed_clusters()}.items():
+                self._look_into(region, cluster_id, ids)
         except ApiError as error:
             doing = "another edge cluster may have it, and looking there did not succeed"
             self._view = replace(self._view, elsewhere=trouble_of(error, doing))
@@ -120,23 +136,24 @@ class EdgeObserver:
         return {
             cluster.cluster_id: cluster.region_id or region
             for region in regions
-            for cluster in self._cs.describe_clusters(region)
+            for cluster in self._cs.describe_edge_clusters(region)
             if cluster.state not in _WITHOUT_NODES
         }
 
-    def _look_into(self, region: str, cluster_id: str, ids: Sequence[str], *, bound: bool) -> None:
+    def _look_into(self, region: str, cluster_id: str, ids: Sequence[str]) -> None:
         try:
             self._add_nodes(region, cluster_id, ids)
             self._add_tasks(region, cluster_id)
+            self._add_ended_tasks(region, cluster_id, NODE_LIST_LAG)
         except ApiError as error:
             if is_not_found(error):
                 return  # deleted since it was listed, or bound in a region where it is not
-            if not isinstance(error, AccessDeniedError) or bound:
+            if not isinstance(error, AccessDeniedError) or cluster_id in self._bound:
                 raise
             _LOG.warning("cluster %s may not be looked into: %s", cluster_id, error)
             return
         unnamed = self._view.clusters[cluster_id].unnamed_task
-        if unnamed and not bound:
+        if unnamed and cluster_id not in self._bound:
             reason = f"task {unnamed} of cluster {cluster_id} does not say which instances it attaches"
             self._view = replace(self._view, elsewhere=Trouble(Result.DEFERRED, reason))
 
@@ -150,11 +167,11 @@ class EdgeObserver:
         return [(binding, chosen[binding.name]) for binding in self._bindings if binding.name in chosen]
 
     def _attempt(
-        self, binding: EdgeBinding, what: str, look: Callable[_P, None], *args: _P.args, **kwargs: _P.kwargs
+        self, binding: EdgeBinding, what: str, look: Callable[[*_Args], None], *args: *_Args
     ) -> bool:
         """Runs `look`; an error becomes the target cluster's trouble, which concerns its instances only."""
         try:
-            look(*args, **kwargs)
+            look(*args)
         except ApiError as error:
             reason = f"cluster {binding.cluster} in {binding.region}: {what} could not be established"
             self._update(binding.cluster, trouble=trouble_of(error, reason))
@@ -183,8 +200,14 @@ class EdgeObserver:
         self._view = replace(self._view, clusters={**self._view.clusters, cluster_id: more})
 
     def _add_nodes(self, region: str, cluster_id: str, ids: Sequence[str] | None) -> None:
+        """Reads all nodes of a cluster, or those among `ids`, each id once."""
+        if ids is not None:
+            ids = [one for one in ids if (cluster_id, one) not in self._asked]
+            if not ids:
+                return
         for node in self._cs.describe_cluster_nodes(region, cluster_id, ids):
             self._nodes.setdefault(node.instance_id, {})[cluster_id] = node
+        self._asked.update((cluster_id, one) for one in ids or ())
 
     def _add_quota(self, region: str) -> None:
         if region not in self._view.node_quotas:
@@ -205,42 +228,49 @@ class EdgeObserver:
         if cluster_id in self._summaries:
             return
         summaries = self._cs.describe_cluster_tasks(region, cluster_id)
-        unnamed = ""
-        for summary in summaries:
-            if summary.overall is TaskState.UNFINISHED:
-                task = self._read_task(region, cluster_id, summary)
-                if not task.parts and may_attach(task):
-                    unnamed = task.task_id
+        self._read_tasks(
+            region, cluster_id, [one for one in summaries if one.overall is TaskState.UNFINISHED]
+        )
         self._summaries[cluster_id] = summaries
+
+    def _add_ended_tasks(self, region: str, cluster_id: str, span: timedelta) -> None:
+        """Reads the tasks of a cluster that ended within `span`, each once."""
+        known = self._tasks.get(cluster_id, {})
+        ended = [
+            summary
+            for summary in self._summaries.get(cluster_id, ())
+            if summary.overall is not TaskState.UNFINISHED
+            and summary.task_id not in known
+            and ended_within(summary, span, self._view.now)
+        ]
+        self._read_tasks(region, cluster_id, ended)
+
+    def _read_tasks(self, region: str, cluster_id: str, summaries: Iterable[Task]) -> None:
+        for summary in summaries:
+            task = self._read_task(region, cluster_id, summary).model_copy(update={"cluster_id": cluster_id})
+            self._tasks.setdefault(cluster_id, {})[task.task_id] = task
+        known = self._tasks.get(cluster_id, {}).values()
+        unnamed = next((task.task_id for task in known if hides_somebody(task, self._view.now)), "")
         self._update(cluster_id, in_flight=self._in_flight(cluster_id), unnamed_task=unnamed)
 
-    def _add_ended_tasks(self, binding: EdgeBinding) -> None:
-        """Reads the tasks of a target cluster that ended lately, each once."""
-        for summary in self._summaries.get(binding.cluster, ()):
-            ended = summary.overall is not TaskState.UNFINISHED
-            known = summary.task_id in self._tasks.get(binding.cluster, {})
-            if ended and not known and ended_within(summary, TASK_MEMORY, self._view.now):
-                self._read_task(binding.region, binding.cluster, summary)
-        self._update(binding.cluster, in_flight=self._in_flight(binding.cluster))
-
     def _read_task(self, region: str, cluster_id: str, summary: Task) -> Task:
-        """The task with its parts; without them when it is gone meanwhile."""
+        """The task with its parts; without them when it is gone, or hidden in a cluster that is not bound."""
         try:
-            task = self._cs.describe_task_info(region, summary.task_id)
+            return self._cs.describe_task_info(region, summary.task_id)
         except ApiError as error:
-            if not is_not_found(error):
+            hidden = isinstance(error, AccessDeniedError) and cluster_id not in self._bound
+            if not hidden and not is_not_found(error):
                 raise
-            task = summary
-        task = task.model_copy(update={"cluster_id": cluster_id})
-        self._tasks.setdefault(cluster_id, {})[task.task_id] = task
-        return task
+        return summary
 
     def _in_flight(self, cluster_id: str) -> frozenset[str]:
+        """Instances that are being attached, or just were, and that no node list shows."""
         return frozenset(
             part.data
             for task in self._tasks.get(cluster_id, {}).values()
             if not is_removal(task)
+            and (task.overall is TaskState.UNFINISHED or ended_within(task, NODE_LIST_LAG, self._view.now))
             for part in task.parts
-            if task.state_of(part.data) is TaskState.UNFINISHED
+            if task.state_of(part.data) is not TaskState.FAILED
             and cluster_id not in self._nodes.get(part.data, {})
         )

@@ -23,8 +23,8 @@ class ClusterView:
         cluster: None when only its nodes and tasks were asked for.
         trouble: why something about it could not be established; concerns its own instances.
         nodepools: ids of its node pools; empty when nobody asked.
-        in_flight: instances that unfinished attach tasks name and no node list shows.
-        unnamed_task: an unfinished attach task that does not say whom it attaches; empty when there is none.
+        in_flight: instances that attach tasks name, unfinished or just ended, and no node list shows.
+        unnamed_task: an attach task that does not say whom it attaches; empty when there is none.
     """
 
     cluster: Cluster | None = None
@@ -43,7 +43,7 @@ class EdgeView:
         instances: facts by instance id; an id that is missing is not visible to this account.
         clusters: by cluster id.
         nodes: by instance id, in whichever cluster: `(cluster id, node)`.
-        tasks: by instance id, newest first: unfinished ones, and ended ones of the target cluster.
+        tasks: by instance id, newest first: unfinished ones, and those that ended lately.
         node_quotas: nodes a cluster may have, by region; None when CS does not say.
         cleared: instances for which everything was looked at that an attach depends on. Others may become
             candidates, but are not attached.

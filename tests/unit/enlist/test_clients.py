@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from enlist.clients.cs import AttachInstancesRequest
 from enlist.clients.elasticsearch import AddConnectableClusterRequest, client_token
 from enlist.endpoints import Endpoints
+from fctoolkit.errors import AnswerError
 from tests.support.enlist_calls import REGION, Sent, cs, elasticsearch, ens, pages, says, sent
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ READS: dict[str, tuple[Call, Sent]] = {
         cs_get("DescribeClusterDetail", "/clusters/c1"),
     ),
     "DescribeClustersV1": (
-        lambda service: cs(service).describe_clusters(REGION),
+        lambda service: cs(service).describe_edge_clusters(REGION),
         cs_get("DescribeClustersV1", "/api/v1/clusters", profile="Edge", page_number="1", page_size="100"),
     ),
     "DescribeClusterNodePools": (
@@ -116,7 +117,7 @@ EMPTY: dict[str, Any] = {
     "cluster_id": "c1",
     "task_id": "T-1",
     **{key: [] for key in ("nodes", "tasks", "clusters", "nodepools", "Result", "TagResources")},
-    "Instances": {},
+    "Instances": {"Instance": []},
 }
 """An answer to every read, with nothing in it."""
 
@@ -324,10 +325,11 @@ def test_without_a_total_pages_end_at_an_empty_one(total: dict[str, Any]) -> Non
     assert len(sent(service)) == 3
 
 
-def test_an_empty_page_ends_the_listing_whatever_the_total() -> None:
-    """A total that is never reached, because instances go away meanwhile, does not ask for ever."""
+def test_a_listing_that_ends_before_its_total_is_no_answer() -> None:
+    """An empty page that says there are five contradicts itself: it is not read as "none"."""
     service = says({"clusters": [], "page_info": {"total_count": 5}})
-    assert cs(service).describe_clusters(REGION) == ()
+    with pytest.raises(AnswerError, match="page 1 is empty after 0 of 5 items"):
+        cs(service).describe_edge_clusters(REGION)
     assert len(sent(service)) == 1
 
 

@@ -205,7 +205,7 @@ def test_an_answer_without_its_list_is_not_an_empty_list() -> None:
     reads = {
         "nodes": lambda body: cs(says(body)).describe_cluster_nodes(REGION, "c1"),
         "tasks": lambda body: cs(says(body)).describe_cluster_tasks(REGION, "c1"),
-        "clusters": lambda body: cs(says(body)).describe_clusters(REGION),
+        "clusters": lambda body: cs(says(body)).describe_edge_clusters(REGION),
         "nodepools": lambda body: cs(says(body)).describe_cluster_node_pools(REGION, "c1"),
         "Result": lambda body: elasticsearch(says(body)).list_instance(REGION),
         "TagResources": lambda body: tuple(ens(says(body)).list_tag_resources(["i-1"])["i-1"]),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from enlist.bindings.model import EdgeBinding
 from enlist.clients.cs import Cluster, Node, Task, TaskPart
+from enlist.edge.history import hides_somebody, newest_first
 from enlist.edge.plan import Plan, plan
 from enlist.edge.view import ClusterView, EdgeView
 from enlist.facts import HOLD_TAG, EdgeFacts
@@ -269,6 +270,28 @@ def test_a_failed_or_removed_node_is_attached_again_only_when_asked() -> None:
         seen = view(tasks={"i-1": (last,)})
         assert "retry" in only(decide(seen)).reason
         assert attached(decide(seen, retry=True)) == ("i-1",)
+
+
+def test_of_two_tasks_at_once_the_removal_counts() -> None:
+    """An attach and a removal created in the same second leave the node removed."""
+    both = newest_first([task("success", "success"), task("success", "success", task_type="remove_nodes")])
+    assert only(decide(view(tasks={"i-1": both}))).result is Result.HELD
+
+
+def test_a_removal_that_failed_does_not_hide_a_failed_attach() -> None:
+    """What had no effect says nothing; the task before it does."""
+    attach = task("fail", "failed", age=timedelta(hours=2), created=(NOW - timedelta(hours=2)).isoformat())
+    removal = task("fail", "failed", task_type="remove_nodes", created=NOW.isoformat())
+    seen = view(tasks={"i-1": newest_first([attach, removal])})
+    assert only(decide(seen)).result is Result.FAILED
+
+
+def test_a_nameless_task_of_another_kind_hides_nobody() -> None:
+    """An upgrade that names no instance attaches none; an attach that is stuck for days is history."""
+    assert not hides_somebody(Task(task_id="T-1", task_type="addon_upgrade", state="running"), NOW)
+    old = (NOW - timedelta(days=2)).isoformat()
+    assert not hides_somebody(Task(task_id="T-1", state="running", updated=old), NOW)
+    assert hides_somebody(Task(task_id="T-1", task_type="cluster_scaleout", state="running"), NOW)
 
 
 def test_retry_does_not_pass_a_running_task() -> None:
