@@ -243,3 +243,39 @@ def test_a_missing_hub_is_asked_for_once(product: Product) -> None:
     answer: Any = waiting.connect(TIMER)
     assert answer["counts"] == {"deferred": 60}
     assert [call["action"] for call in cloud.calls].count("DescribeInstance") == 1
+
+
+def test_a_pair_that_is_always_refused_keeps_no_other_out(product: Product) -> None:
+    """With max_per_run 1, the second spoke is connected in the same sweep in which the first is refused."""
+    old = es_instance("es-cn-old", createdAt="2026-11-01T00:00:00Z")
+    seed(product.cloud, es=[old, es_instance(), es_instance(HUB_ID, tag="")])
+    product.search = [{**SEARCH_BINDING, "max_per_run": 1}]
+    product.cloud.add_fault(
+        Fault(service="elasticsearch", action="AddConnectableCluster", status=400, code="VersionMismatch")
+    )
+    product.connect(TIMER)
+    assert connected(product) == [HUB_ID]
+
+
+@pytest.mark.parametrize(
+    "peers", [[HUB_ID], {"match": {"tags": {"enlist": [{"exists": False}]}}}, "same-binding"]
+)
+def test_an_event_costs_the_same_among_many(product: Product, peers: Any) -> None:
+    """However many instances a binding has, one event asks about the one instance and its peers."""
+    crowd = [es_instance(f"es-cn-other{number:03}", connectedClusters=[HUB_ID]) for number in range(90)]
+    seed(product.cloud, es=[es_instance(), es_instance(HUB_ID, tag="")])
+    product.cloud.seed({"elasticsearch": {"instances": crowd if peers != "same-binding" else []}})
+    product.search = [{**SEARCH_BINDING, "peers": peers, "max_peers": 100}]
+    product.connect(EVENT)
+    assert len(product.cloud.calls) <= 8
+
+
+def test_an_idle_sweep_asks_the_hub_and_not_its_spokes(product: Product) -> None:
+    """Connections show from either side: ninety spokes of one hub cost one look."""
+    spokes = [es_instance(f"es-cn-spoke{number:03}") for number in range(90)]
+    hub = es_instance(HUB_ID, tag="", connectedClusters=[one["instanceId"] for one in spokes])
+    product.cloud.reset()
+    seed(product.cloud, es=[*spokes, hub])
+    answer: Any = product.connect(TIMER)
+    assert answer["counts"] == {"already": 90, "ignored": 1}
+    assert [call["action"] for call in product.cloud.calls] == ["ListInstance", "ListConnectedClusters"]

@@ -27,8 +27,11 @@ class SearchApplier:
         self._client = client
         self._clock = clock
 
-    def connect(self, action: Connect) -> Outcome:
-        """The outcome of one pair. API errors become outcomes, they are not raised."""
+    def connect(self, action: Connect) -> tuple[Outcome, bool]:
+        """The outcome of one pair, and whether it may be connected now.
+
+        API errors become outcomes, they are not raised.
+        """
         first, second = action.pair
         generation = str(int(self._clock.now() // GENERATION_SECONDS))
         request = AddConnectableClusterRequest(
@@ -39,17 +42,18 @@ class SearchApplier:
             answer = self._client.add_connectable_cluster(action.binding.region, request)
         except ApiError as error:
             result, reason = self._after_error(action, error)
-            return self._outcome(action, result, reason, error.failure.request_id, started)
+            taken = result is Result.CONNECTED or error.failure.maybe_done
+            return self._outcome(action, result, reason, error.failure.request_id, started), taken
         if not answer.result:
             reason = "Elasticsearch answered 200 with Result false: nothing was configured"
-            return self._outcome(action, Result.FAILED, reason, answer.request_id, started)
+            return self._outcome(action, Result.FAILED, reason, answer.request_id, started), False
         if self._is_there(action):
-            return self._outcome(action, Result.CONNECTED, "connected now", answer.request_id, started)
+            return self._outcome(action, Result.CONNECTED, "connected now", answer.request_id, started), True
         reason = (
             "accepted, but not listed as connected; a connection that was taken away within the hour comes "
             "back in the next one"
         )
-        return self._outcome(action, Result.DEFERRED, reason, answer.request_id, started)
+        return self._outcome(action, Result.DEFERRED, reason, answer.request_id, started), True
 
     def _after_error(self, action: Connect, error: ApiError) -> tuple[Result, str]:
         if error.failure.maybe_done and self._is_there(action):

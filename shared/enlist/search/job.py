@@ -8,7 +8,7 @@ from enlist.clients.elasticsearch import ElasticsearchClient
 from enlist.outcomes import Outcome, Report, Result
 from enlist.search.apply import SearchApplier
 from enlist.search.observe import SearchObserver
-from enlist.search.plan import Connect, Plan, plan
+from enlist.search.plan import Connect, Plan, carry_out, plan
 from enlist.signals import Signal
 
 if TYPE_CHECKING:
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 def run(means: Means, signals: Sequence[Signal] | None, dry_run: bool) -> Report:  # noqa: FBT001 -- `Job`'s shape
     """Connects the signalled Elasticsearch instances with their peers; with None, all in bound regions."""
     client = ElasticsearchClient(means.session, means.settings.endpoints)
-    decided = _decide(SearchObserver(client, means.bindings.search), means, signals)
-    applier = SearchApplier(client, means.clock)
-    settle = _only_told if dry_run else applier.connect
-    return Report((*decided.outcomes, *map(settle, decided.actions)))
+    observer = SearchObserver(client, means.bindings.search)
+    decided = _decide(observer, means, signals)
+    connect = _only_told if dry_run else SearchApplier(client, means.clock).connect
+    done = carry_out(decided.actions, observer.view().connected, connect)
+    return Report((*decided.outcomes, *done))
 
 
 def _decide(observer: SearchObserver, means: Means, signals: Sequence[Signal] | None) -> Plan:
@@ -33,7 +34,7 @@ def _decide(observer: SearchObserver, means: Means, signals: Sequence[Signal] | 
     else:
         wanted = [*signals]
         observer.look_at(wanted)
-    observer.look_at_peers()
+    observer.look_at_peers({signal.instance_id: None for signal in wanted}.keys())
     first = plan(observer.view(), bindings, wanted)
     if not first.candidates:
         return first
@@ -41,7 +42,8 @@ def _decide(observer: SearchObserver, means: Means, signals: Sequence[Signal] | 
     return plan(observer.view(), bindings, wanted)
 
 
-def _only_told(action: Connect) -> Outcome:
-    """A dry run's outcome of one pair."""
+def _only_told(action: Connect) -> tuple[Outcome, bool]:
+    """A dry run's outcome of one pair, which takes its place as if it had been connected."""
     reason = "dry run: it would be connected now"
-    return Outcome(action.instance_id, Result.IGNORED, reason, action.binding.name, action.peer_id)
+    binding = action.binding.name
+    return Outcome(action.instance_id, Result.IGNORED, reason, binding, action.peer_id), True

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from enlist.choice import choose
-from enlist.search.plan import Connect, peer_ids
+from enlist.search.plan import Connect, peers_of
 from enlist.search.view import Pair, SearchView
 from enlist.troubles import Trouble, is_not_found, trouble_of
 from fctoolkit.errors import ApiError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from enlist.bindings.model import SearchBinding
     from enlist.clients.elasticsearch import ElasticsearchClient
@@ -59,29 +59,40 @@ class SearchObserver:
                 if self._describe(region, signal.instance_id):
                     break
 
-    def look_at_peers(self) -> None:
-        """For every instance that a binding chooses: its peers' facts, and what it is connected with."""
-        for _, binding in self._chosen():
+    def look_at_peers(self, wanted: Collection[str]) -> None:
+        """For the wanted instances that a binding chooses: their peers' facts, and what is connected.
+
+        A connection shows from either side: the side with fewer instances is asked, a hub and not its spokes.
+        """
+        for _, binding in self._chosen(wanted):
             if not isinstance(binding.peers, tuple):
                 self._list(binding.region)
-        chosen = self._chosen()
+        chosen = self._chosen(wanted)
+        peers = peers_of(self.view(), self._bindings)
+        asked: dict[str, None] = {}
         for facts, binding in chosen:
-            for peer_id in peer_ids(self.view(), facts, binding, self._bindings):
+            for peer_id in peers[binding.name]:
                 if peer_id not in self._instances:
-                    self._describe(binding.region, peer_id)
-        for facts, _ in chosen:
-            self._attempt(facts, "its connections", self._add_connected)
+                    self._describe(facts.region_id, peer_id)
+                asked[peer_id] = None
+        own = {facts.instance_id: None for facts, _ in chosen}
+        for instance_id in asked if len(asked) < len(own) else own:
+            if instance_id in self._instances:
+                self._attempt(self._instances[instance_id], "its connections", self._add_connected)
 
     def look_closer(self, candidates: Iterable[Connect]) -> None:
         """For pairs about to be connected: connections of both, and what may be connected at all."""
         for connect in candidates:
-            facts, peer = self._instances[connect.instance_id], self._instances[connect.peer_id]
-            self._attempt(facts, "what it can be connected with", self._add_connectable)
-            self._attempt(peer, "its connections", self._add_connected)
+            self._attempt(
+                self._instances[connect.instance_id], "what it can be connected with", self._add_connectable
+            )
+            for one in connect.pair:
+                self._attempt(self._instances[one], "its connections", self._add_connected)
             self._cleared.add(connect.pair)
 
-    def _chosen(self) -> list[tuple[SearchFacts, SearchBinding]]:
-        pairs = ((facts, choose(facts, self._bindings).binding) for facts in list(self._instances.values()))
+    def _chosen(self, wanted: Collection[str]) -> list[tuple[SearchFacts, SearchBinding]]:
+        found = (self._instances[one] for one in wanted if one in self._instances)
+        pairs = ((facts, choose(facts, self._bindings).binding) for facts in found)
         return [(facts, binding) for facts, binding in pairs if binding is not None]
 
     def _list(self, region: str) -> None:

@@ -18,7 +18,7 @@ from enlist.outcomes import Outcome, Result
 from enlist.search.view import Pair, SearchView, pair_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from enlist.signals import Signal
     from enlist.troubles import Trouble
@@ -63,6 +63,7 @@ def plan(view: SearchView, bindings: Sequence[SearchBinding], signals: Iterable[
     verdicts: dict[Pair, Outcome] = {}
     ready: dict[Pair, Connect] = {}
     ids = {signal.instance_id for signal in signals}
+    by_binding = peers_of(view, bindings)
     for instance_id in sorted(ids, key=lambda one: age(view.instances.get(one), one)):
         facts = view.instances.get(instance_id)
         if facts is None:
@@ -72,40 +73,45 @@ def plan(view: SearchView, bindings: Sequence[SearchBinding], signals: Iterable[
         if choice.binding is None:
             outcomes.extend([choice.outcome] if choice.outcome else [])
             continue
-        peers = peer_ids(view, facts, choice.binding, bindings)
+        peers = [one for one in by_binding[choice.binding.name] if one != instance_id]
         if not peers:
-            outcomes.append(
-                _outcome(facts, "", choice.binding, _say(Result.IGNORED, "no instance is its peer"))
-            )
+            alone = Connect(choice.binding, instance_id, "")
+            outcomes.append(_outcome(alone, _say(Result.IGNORED, "no instance is its peer")))
         for peer_id in peers:
             _weigh(view, facts, Connect(choice.binding, instance_id, peer_id), ready, verdicts)
     candidates = tuple(one for pair, one in ready.items() if pair not in view.cleared)
     verdicts.update(
-        (one.pair, _waiting(view, one, _say(Result.DEFERRED, "it was not looked at closely enough")))
+        (one.pair, _outcome(one, _say(Result.DEFERRED, "it was not looked at closely enough")))
         for one in candidates
     )
-    actions = _share_out(view, [one for pair, one in ready.items() if pair in view.cleared], verdicts)
+    cleared = [one for pair, one in ready.items() if pair in view.cleared]
+    verdicts.update(
+        (one.pair, _outcome(one, only_reported("connected"))) for one in cleared if one.binding.mode == "plan"
+    )
+    actions = [one for one in cleared if one.binding.mode == "apply"]
     outcomes.extend(_region_troubles(view))
     return Plan(tuple(actions), (*outcomes, *verdicts.values()), candidates)
 
 
-def peer_ids(
-    view: SearchView, facts: SearchFacts, binding: SearchBinding, bindings: Sequence[SearchBinding]
-) -> tuple[str, ...]:
-    """The instances that a binding wants an instance connected with, without itself, in a stable order."""
+def peers_of(view: SearchView, bindings: Sequence[SearchBinding]) -> dict[str, tuple[str, ...]]:
+    """The instances that each binding names as peers, by the binding's name, in a stable order."""
+    chosen: dict[str, list[str]] = {}
+    if any(binding.peers == SAME_BINDING for binding in bindings):
+        for facts in view.instances.values():
+            by = choose(facts, bindings).binding
+            if by is not None:
+                chosen.setdefault(by.name, []).append(facts.instance_id)
+    return {binding.name: _peers(view, binding, chosen.get(binding.name, [])) for binding in bindings}
+
+
+def _peers(view: SearchView, binding: SearchBinding, chosen: Sequence[str]) -> tuple[str, ...]:
     if isinstance(binding.peers, tuple):
-        return tuple(one for one in dict.fromkeys(binding.peers) if one != facts.instance_id)
-    others = [
-        one
-        for one in view.instances.values()
-        if one.instance_id != facts.instance_id and one.region_id == facts.region_id
-    ]
+        return tuple(dict.fromkeys(binding.peers))
     if isinstance(binding.peers, PeerMatch):
         match = binding.peers
-        return tuple(sorted(one.instance_id for one in others if match.matches(one.as_record())))
-    assert binding.peers == SAME_BINDING  # noqa: S101 -- for the type checker
-    chosen = ((one.instance_id, choose(one, bindings).binding) for one in others)
-    return tuple(sorted(one for one, by in chosen if by is not None and by.name == binding.name))
+        there = (one for one in view.instances.values() if one.region_id == binding.region)
+        return tuple(sorted(one.instance_id for one in there if match.matches(one.as_record())))
+    return tuple(sorted(chosen))
 
 
 def _weigh(
@@ -126,7 +132,7 @@ def _weigh(
             ready[pair] = connect
         verdicts.pop(pair, None)
     elif pair not in ready:
-        verdicts.setdefault(pair, _outcome(facts, connect.peer_id, connect.binding, verdict))
+        verdicts.setdefault(pair, _outcome(connect, verdict))
 
 
 def _say(result: Result, reason: str) -> Outcome:
@@ -138,13 +144,8 @@ def _blame(trouble: Trouble) -> Outcome:
     return Outcome("", trouble.result, trouble.reason, request_id=trouble.request_id)
 
 
-def _outcome(facts: SearchFacts, peer_id: str, binding: SearchBinding, verdict: Outcome) -> Outcome:
-    named = replace(verdict, instance_id=facts.instance_id, binding=binding.name, target=peer_id)
-    return as_reported(named, binding)
-
-
-def _waiting(view: SearchView, connect: Connect, verdict: Outcome) -> Outcome:
-    return _outcome(view.instances[connect.instance_id], connect.peer_id, connect.binding, verdict)
+def _outcome(connect: Connect, verdict: Outcome) -> Outcome:
+    return as_reported(_named(connect, verdict), connect.binding)
 
 
 def _not_visible(view: SearchView, instance_id: str) -> Outcome:
@@ -179,7 +180,8 @@ def _judge(view: SearchView, facts: SearchFacts, peer_id: str) -> Outcome | None
 
 def _judge_closer(view: SearchView, connect: Connect) -> Outcome | None:
     """What needs a closer look; None when the pair should be connected now."""
-    if connect.peer_id not in view.connectable.get(connect.instance_id, frozenset()):
+    one, other = connect.pair
+    if other not in view.connectable.get(one, ()) and one not in view.connectable.get(other, ()):
         reason = f"Elasticsearch does not list {connect.peer_id} as connectable"
         return _say(Result.REJECTED, f"{reason}; version, zones or architecture differ")
     full = [
@@ -212,25 +214,37 @@ def _together(facts: SearchFacts, peer: SearchFacts) -> Outcome | None:
     return _say(Result.REJECTED, f"they are not in one VPC: {where}")
 
 
-def _share_out(view: SearchView, ready: Sequence[Connect], verdicts: dict[Pair, Outcome]) -> list[Connect]:
-    """The connections that mode, `max_peers` and `max_per_run` let through; verdicts on the others."""
-    actions: list[Connect] = []
-    peers = Counter({instance_id: len(ids) for instance_id, ids in view.connected.items()})
-    run: Counter[str] = Counter()
-    for connect in ready:
-        binding = connect.binding
-        full = [one for one in connect.pair if peers[one] >= binding.max_peers]
-        if binding.mode == "plan":
-            verdict = only_reported("connected")
-        elif full:
+def carry_out(
+    actions: Iterable[Connect],
+    connected: Mapping[str, Collection[str]],
+    connect: Callable[[Connect], tuple[Outcome, bool]],
+) -> Iterator[Outcome]:
+    """The outcomes of the actions, as far as `max_per_run` and `max_peers` let them be done.
+
+    `connect` does one, and says whether it took a place: what the service refuses takes none, so that a pair
+    that is always refused keeps no other pair out. `connected` are the connections before the run.
+    """
+    peers = Counter({instance_id: len(ids) for instance_id, ids in connected.items()})
+    done: Counter[str] = Counter()
+    tried: Counter[str] = Counter()
+    for action in actions:
+        binding = action.binding
+        full = [one for one in action.pair if peers[one] >= binding.max_peers]
+        if full:
             reason = f"with this run {full[0]} has its max_peers, {binding.max_peers}"
-            verdict = _say(Result.REJECTED, reason)
-        elif run[binding.name] >= binding.max_per_run:
-            verdict = _say(Result.DEFERRED, used_up(binding))
+            yield _named(action, _say(Result.REJECTED, reason))
+        elif done[binding.name] >= binding.max_per_run or tried[binding.name] >= 2 * binding.max_per_run:
+            yield _named(action, _say(Result.DEFERRED, used_up(binding)))
         else:
-            actions.append(connect)
-            run[binding.name] += 1
-            peers.update(connect.pair)
-            continue
-        verdicts[connect.pair] = _waiting(view, connect, verdict)
-    return actions
+            outcome, taken = connect(action)
+            tried[binding.name] += 1
+            if taken:
+                done[binding.name] += 1
+                peers.update(action.pair)
+            yield outcome
+
+
+def _named(action: Connect, verdict: Outcome) -> Outcome:
+    return replace(
+        verdict, instance_id=action.instance_id, binding=action.binding.name, target=action.peer_id
+    )

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from enlist.bindings.model import SearchBinding
 from enlist.facts import HOLD_TAG, SearchFacts
 from enlist.outcomes import Outcome, Result
-from enlist.search.plan import Plan, plan
+from enlist.search.plan import Connect, Plan, carry_out, plan
 from enlist.search.view import SearchView, pair_of
 from enlist.signals import Signal
 from enlist.troubles import Trouble
@@ -209,10 +209,36 @@ def test_a_mesh_never_exceeds_its_limits(count: int, max_peers: int, max_per_run
     seen = mesh(count)
     limits = binding(peers="same-binding", max_peers=max_peers, max_per_run=max_per_run)
     made = plan(seen, [limits], map(Signal, seen.instances))
-    ends = [one for pair in pairs(made) for one in pair]
+    done: list[Connect] = []
+
+    def connect(action: Connect) -> tuple[Outcome, bool]:
+        done.append(action)
+        return Outcome(action.instance_id, Result.CONNECTED, "done"), True
+
+    settled = list(carry_out(made.actions, seen.connected, connect))
+    ends = [one for action in done for one in action.pair]
     assert all(ends.count(one) <= max_peers for one in seen.instances)
-    assert len(made.actions) <= max_per_run
-    assert len(made.actions) + len(made.outcomes) == count * (count - 1) // 2
+    assert len(done) <= max_per_run
+    assert len(settled) + len(made.outcomes) == count * (count - 1) // 2
+
+
+def test_a_refused_pair_takes_no_place() -> None:
+    """A pair that the service refuses does not keep the next one out, and calls stay bounded."""
+    seen = mesh(5)
+    limits = binding(peers="same-binding", max_peers=9, max_per_run=1)
+    made = plan(seen, [limits], map(Signal, seen.instances))
+    calls: list[Connect] = []
+
+    def refuse_first(action: Connect) -> tuple[Outcome, bool]:
+        calls.append(action)
+        return Outcome("", Result.REJECTED, "no"), len(calls) > 1
+
+    list(carry_out(made.actions, seen.connected, refuse_first))
+    assert len(calls) == 2
+    refused = list(
+        carry_out(made.actions, seen.connected, lambda _: (Outcome("", Result.REJECTED, "no"), False))
+    )
+    assert [one.result for one in refused].count(Result.REJECTED) == 2
 
 
 def test_mode_plan_only_reports() -> None:
