@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from enlist.bindings.packed import load_bindings
 from enlist.doors import Doors
 from enlist.means import Means
-from enlist.outcomes import Report
 from enlist.settings import Settings
 from enlist.signals import Kind, Signal, SignalRules
 from fctoolkit import logging as json_logging
@@ -21,10 +19,18 @@ from fctoolkit.credentials import resolve_credentials
 from fctoolkit.transport import HttpClient, open_http
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from enlist.outcomes import Report
     from fctoolkit.jsontypes import JsonValue
 
-Job = Callable[[Means, Sequence[Signal] | None, bool], Report]
-"""Settles signals, or with None sweeps; the last argument asks for a dry run."""
+
+class Job(Protocol):
+    """What a function does about signals."""
+
+    def __call__(self, means: Means, signals: Sequence[Signal] | None, *, dry_run: bool) -> Report:
+        """Settles the signals, or with None sweeps; a dry run only tells."""
+        ...
 
 
 class Function:
@@ -94,6 +100,6 @@ class Function:
             deadline = deadline_of(context, self._clock)
             session = client.session(credentials, deadline)
             means = Means(session, settings, bindings, self._clock, deadline, context.region)
-            return self._job(means, signals, dry_run)
+            return self._job(means, signals, dry_run=dry_run)
 
         return Doors(rules, run, self._path)

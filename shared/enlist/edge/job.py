@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from enlist.means import Means
 
 
-def run(means: Means, signals: Sequence[Signal] | None, dry_run: bool) -> Report:  # noqa: FBT001 -- `Job`'s shape
+def run(means: Means, signals: Sequence[Signal] | None, *, dry_run: bool) -> Report:
     """Brings the signalled ENS instances into their clusters; with None, all that a binding can concern.
 
     Raises the `ApiError` tree only when ENS does not answer, which concerns all instances alike.

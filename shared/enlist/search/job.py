@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from enlist.means import Means
 
 
-def run(means: Means, signals: Sequence[Signal] | None, dry_run: bool) -> Report:  # noqa: FBT001 -- `Job`'s shape
+def run(means: Means, signals: Sequence[Signal] | None, *, dry_run: bool) -> Report:
     """Connects the signalled Elasticsearch instances with their peers; with None, all in bound regions."""
     client = ElasticsearchClient(means.session, means.settings.endpoints)
     observer = SearchObserver(client, means.bindings.search)
