@@ -85,7 +85,8 @@ def as_reported(verdict: Outcome, binding: Binding) -> Outcome:
 
 def only_reported(what: str) -> Outcome:
     """The verdict of a binding in mode plan, before it is known on whom."""
-    return Outcome("", Result.IGNORED, f"mode plan; in apply it would be {what}", planned=True)
+    verdict = Outcome.verdict(Result.IGNORED, f"mode plan; in apply it would be {what}")
+    return replace(verdict, planned=True)
 
 
 def used_up(binding: Binding) -> str:

@@ -79,6 +79,11 @@ class Outcome:
     standing: bool = False
     planned: bool = False
 
+    @classmethod
+    def verdict(cls, result: Result, reason: str, *, standing: bool = False) -> Outcome:
+        """What was decided, before it is said on whom: a planner's rule speaks so."""
+        return cls("", result, reason, standing=standing)
+
     @property
     def quiet(self) -> bool:
         """Whether a sweep counts it and does not list it: on a large account nearly all are so."""

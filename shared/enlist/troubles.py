@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from enlist.outcomes import Result
+from enlist.outcomes import Outcome, Result
 from fctoolkit.errors import AccessDeniedError, ApiError, PermanentError, ThrottledError
 from fctoolkit.retry import FailureKind, classify
 
@@ -20,6 +20,10 @@ class Trouble:
     result: Result
     reason: str
     request_id: str = ""
+
+    def verdict(self) -> Outcome:
+        """The trouble as a planner's verdict."""
+        return replace(Outcome.verdict(self.result, self.reason), request_id=self.request_id)
 
 
 def trouble_of(error: ApiError, doing: str) -> Trouble:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from enlist.bindings.model import EdgeBinding
     from enlist.facts import EdgeFacts
     from enlist.signals import Signal
-    from enlist.troubles import Trouble
 
 MIN_CPU = 2
 MIN_MEMORY_MIB = 4096
@@ -79,7 +78,7 @@ def plan(view: EdgeView, bindings: Sequence[EdgeBinding], signals: Iterable[Sign
         verdict = _judge(view, facts, choice.binding, retry=retries[instance_id])
         if verdict is None and instance_id not in view.cleared:
             candidates.append(instance_id)
-            verdict = _say(Result.DEFERRED, "it was not looked at closely enough")
+            verdict = Outcome.verdict(Result.DEFERRED, "it was not looked at closely enough")
         verdict = verdict or _judge_closer(view, choice.binding)
         if verdict is None:
             ready.setdefault(choice.binding.name, []).append(instance_id)
@@ -87,15 +86,6 @@ def plan(view: EdgeView, bindings: Sequence[EdgeBinding], signals: Iterable[Sign
             outcomes.append(_outcome(instance_id, choice.binding, verdict))
     actions = _share_out(view, bindings, ready, outcomes)
     return Plan(tuple(actions), tuple(outcomes), tuple(candidates))
-
-
-def _say(result: Result, reason: str, *, standing: bool = False) -> Outcome:
-    """A verdict, before it is known whose."""
-    return Outcome("", result, reason, standing=standing)
-
-
-def _blame(trouble: Trouble) -> Outcome:
-    return Outcome("", trouble.result, trouble.reason, request_id=trouble.request_id)
 
 
 def _outcome(instance_id: str, binding: EdgeBinding, verdict: Outcome) -> Outcome:
@@ -114,7 +104,7 @@ def _judge(view: EdgeView, facts: EdgeFacts, binding: EdgeBinding, *, retry: boo
     tasks = view.tasks.get(facts.instance_id, ())
     return (
         _membership(view, facts, binding)
-        or (_blame(target.trouble) if target.trouble else None)
+        or (target.trouble.verdict() if target.trouble else None)
         or history.verdict(tasks, facts.instance_id, binding.cluster, view.now, retry=retry)
         or _readiness(facts, binding)
         or _destination(binding, target)
@@ -125,12 +115,12 @@ def _judge_closer(view: EdgeView, binding: EdgeBinding) -> Outcome | None:
     """What needs a closer look; None when the instance should be attached now."""
     target = view.clusters.get(binding.cluster, ClusterView())
     if view.elsewhere is not None:
-        return _blame(view.elsewhere)
+        return view.elsewhere.verdict()
     if target.unnamed_task:
         reason = f"task {target.unnamed_task} of the cluster does not say which instances it attaches"
-        return _say(Result.DEFERRED, reason)
+        return Outcome.verdict(Result.DEFERRED, reason)
     if binding.nodepool is not None and binding.nodepool not in target.nodepools:
-        return _say(Result.REJECTED, f"node pool {binding.nodepool} is not in the cluster")
+        return Outcome.verdict(Result.REJECTED, f"node pool {binding.nodepool} is not in the cluster")
     return None
 
 
@@ -140,58 +130,64 @@ def _membership(view: EdgeView, facts: EdgeFacts, binding: EdgeBinding) -> Outco
     if node is None:
         if not found:
             return None
-        return _say(
+        return Outcome.verdict(
             Result.REJECTED, f"it is a node of another cluster, {next(iter(found))}; remove it there first"
         )
     state = node.state.lower()
     if state == "removing":
-        return _say(Result.HELD, "somebody is removing the node")
+        return Outcome.verdict(Result.HELD, "somebody is removing the node")
     if state == "failed":
         why = node.error_message or "no error message"
-        return _say(
+        return Outcome.verdict(
             Result.FAILED, f"the node is in state failed: {why}; remove it to try again", standing=True
         )
     if state == "running":
-        return _say(Result.ALREADY, f"a node, {node.node_status or 'running'}")
+        return Outcome.verdict(Result.ALREADY, f"a node, {node.node_status or 'running'}")
     tasks = view.tasks.get(facts.instance_id, ())
     running = [task.task_id for task in tasks if task.state_of(facts.instance_id) is TaskState.UNFINISHED]
-    verdict = _say(Result.ATTACHING, f"a node in state {node.state or 'unknown'}")
+    verdict = Outcome.verdict(Result.ATTACHING, f"a node in state {node.state or 'unknown'}")
     return replace(verdict, task_id=running[0] if running else "")
 
 
 def _readiness(facts: EdgeFacts, binding: EdgeBinding) -> Outcome | None:
     if facts.status != "Running":
-        return _say(Result.DEFERRED, f"its status is {facts.status or 'unknown'}, not Running")
+        return Outcome.verdict(Result.DEFERRED, f"its status is {facts.status or 'unknown'}, not Running")
     if not RESOURCE_ID.fits(facts.instance_id):
-        return _say(Result.REJECTED, f"its id is not {RESOURCE_ID.words}")
+        return Outcome.verdict(Result.REJECTED, f"its id is not {RESOURCE_ID.words}")
     missing = [
         name
         for name, value in (("cpu", facts.cpu), ("memoryMiB", facts.memory_mib), ("osName", facts.os_name))
         if value is None or value == ""
     ]
     if missing or facts.cpu is None or facts.memory_mib is None:
-        return _say(Result.REJECTED, f"ENS does not say its {', '.join(missing)}")
+        return Outcome.verdict(Result.REJECTED, f"ENS does not say its {', '.join(missing)}")
     if facts.cpu < MIN_CPU or facts.memory_mib < MIN_MEMORY_MIB:
         has = f"{facts.cpu} vCPU and {facts.memory_mib} MiB"
-        return _say(Result.REJECTED, f"{has}; an edge node needs {MIN_CPU} and {MIN_MEMORY_MIB}")
+        return Outcome.verdict(Result.REJECTED, f"{has}; an edge node needs {MIN_CPU} and {MIN_MEMORY_MIB}")
     if not binding.supports(facts.os_name):
-        return _say(Result.REJECTED, f"operating system {facts.os_name!r} is not in the binding's os")
+        return Outcome.verdict(
+            Result.REJECTED, f"operating system {facts.os_name!r} is not in the binding's os"
+        )
     return None
 
 
 def _destination(binding: EdgeBinding, target: ClusterView) -> Outcome | None:
     cluster = target.cluster
     if cluster is None:
-        return _say(Result.REJECTED, f"cluster {binding.cluster} could not be looked at")
+        return Outcome.verdict(Result.REJECTED, f"cluster {binding.cluster} could not be looked at")
     if cluster.profile != EDGE_PROFILE:
-        return _say(Result.REJECTED, f"cluster profile is {cluster.profile or 'unknown'}, not {EDGE_PROFILE}")
+        return Outcome.verdict(
+            Result.REJECTED, f"cluster profile is {cluster.profile or 'unknown'}, not {EDGE_PROFILE}"
+        )
     if cluster.region_id and cluster.region_id != binding.region:
         where = f"the cluster is in region {cluster.region_id}"
-        return _say(Result.REJECTED, f"{where}, the binding says {binding.region}")
+        return Outcome.verdict(Result.REJECTED, f"{where}, the binding says {binding.region}")
     if cluster.state in _ENDED:
-        return _say(Result.REJECTED, f"cluster state is {cluster.state}")
+        return Outcome.verdict(Result.REJECTED, f"cluster state is {cluster.state}")
     if cluster.state != _TAKES_NODES:
-        return _say(Result.DEFERRED, f"cluster state is {cluster.state or 'unknown'}, not {_TAKES_NODES}")
+        return Outcome.verdict(
+            Result.DEFERRED, f"cluster state is {cluster.state or 'unknown'}, not {_TAKES_NODES}"
+        )
     return None
 
 
@@ -208,7 +204,7 @@ def _share_out(
         ids = ready.get(binding.name, ())
         room, no_room = _room(view, binding, planned[binding.cluster])
         if room >= binding.max_per_run:
-            room, no_room = binding.max_per_run, _say(Result.DEFERRED, used_up(binding))
+            room, no_room = binding.max_per_run, Outcome.verdict(Result.DEFERRED, used_up(binding))
         verdict: Outcome | None = None
         if binding.mode == "plan":
             verdict = only_reported("attached")
@@ -227,7 +223,7 @@ def _room(view: EdgeView, binding: EdgeBinding, planned: int) -> tuple[int, Outc
     quota = view.node_quotas.get(binding.region)
     target = view.clusters.get(binding.cluster, ClusterView())
     if quota is None or target.cluster is None or target.cluster.size is None:
-        return 0, _say(Result.REJECTED, "the node quota or the cluster's size is not known")
+        return 0, Outcome.verdict(Result.REJECTED, "the node quota or the cluster's size is not known")
     used = target.cluster.size + len(target.in_flight) + planned
     reason = f"no more room in the cluster: its quota is {quota} nodes, {used} were taken before"
-    return max(0, quota - used), _say(Result.DEFERRED, reason)
+    return max(0, quota - used), Outcome.verdict(Result.DEFERRED, reason)

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from enlist.signals import Signal
-    from enlist.troubles import Trouble
 
 ACTIVE = "active"
 CLOUD_NATIVE = "public"
@@ -76,12 +75,12 @@ def plan(view: SearchView, bindings: Sequence[SearchBinding], signals: Iterable[
         peers = [one for one in by_binding[choice.binding.name] if one != instance_id]
         if not peers:
             alone = Connect(choice.binding, instance_id, "")
-            outcomes.append(_outcome(alone, _say(Result.IGNORED, "no instance is its peer")))
+            outcomes.append(_outcome(alone, Outcome.verdict(Result.IGNORED, "no instance is its peer")))
         for peer_id in peers:
             _weigh(view, facts, Connect(choice.binding, instance_id, peer_id), ready, verdicts)
     candidates = tuple(one for pair, one in ready.items() if pair not in view.cleared)
     verdicts.update(
-        (one.pair, _outcome(one, _say(Result.DEFERRED, "it was not looked at closely enough")))
+        (one.pair, _outcome(one, Outcome.verdict(Result.DEFERRED, "it was not looked at closely enough")))
         for one in candidates
     )
     cleared = [one for pair, one in ready.items() if pair in view.cleared]
@@ -135,15 +134,6 @@ def _weigh(
         verdicts.setdefault(pair, _outcome(connect, verdict))
 
 
-def _say(result: Result, reason: str) -> Outcome:
-    """A verdict, before it is known on whom."""
-    return Outcome("", result, reason)
-
-
-def _blame(trouble: Trouble) -> Outcome:
-    return Outcome("", trouble.result, trouble.reason, request_id=trouble.request_id)
-
-
 def _outcome(connect: Connect, verdict: Outcome) -> Outcome:
     return as_reported(_named(connect, verdict), connect.binding)
 
@@ -151,30 +141,32 @@ def _outcome(connect: Connect, verdict: Outcome) -> Outcome:
 def _not_visible(view: SearchView, instance_id: str) -> Outcome:
     trouble = view.troubles.get(instance_id)
     if trouble is not None:
-        return replace(_blame(trouble), instance_id=instance_id)
+        return replace(trouble.verdict(), instance_id=instance_id)
     reason = "no such Elasticsearch instance is visible in a bound region; if it is new, a sweep will find it"
     return Outcome(instance_id, Result.DEFERRED, reason)
 
 
 def _region_troubles(view: SearchView) -> list[Outcome]:
-    return [replace(_blame(trouble), target=region) for region, trouble in view.regions.items()]
+    return [replace(trouble.verdict(), target=region) for region, trouble in view.regions.items()]
 
 
 def _judge(view: SearchView, facts: SearchFacts, peer_id: str) -> Outcome | None:
     """What can be said from a first look; None when nothing seen keeps the two apart."""
     own_id = facts.instance_id
     if peer_id in view.connected.get(own_id, ()) or own_id in view.connected.get(peer_id, ()):
-        return _say(Result.ALREADY, "connected")
+        return Outcome.verdict(Result.ALREADY, "connected")
     trouble = view.troubles.get(own_id) or view.troubles.get(peer_id)
     if trouble is not None:
-        return _blame(trouble)
+        return trouble.verdict()
     peer = view.instances.get(peer_id)
     if peer is None:
-        return _say(
+        return Outcome.verdict(
             Result.DEFERRED, f"peer {peer_id} is not visible in {facts.region_id}; a sweep looks again"
         )
     if peer.tags is None or HOLD_TAG in peer.tags:
-        return _say(Result.HELD, f"peer {peer_id} is tagged {HOLD_TAG}, or its tags could not be read")
+        return Outcome.verdict(
+            Result.HELD, f"peer {peer_id} is tagged {HOLD_TAG}, or its tags could not be read"
+        )
     return _readiness(facts) or _readiness(peer) or _together(facts, peer)
 
 
@@ -183,26 +175,30 @@ def _judge_closer(view: SearchView, connect: Connect) -> Outcome | None:
     one, other = connect.pair
     if other not in view.connectable.get(one, ()) and one not in view.connectable.get(other, ()):
         reason = f"Elasticsearch does not list {connect.peer_id} as connectable"
-        return _say(Result.REJECTED, f"{reason}; version, zones or architecture differ")
+        return Outcome.verdict(Result.REJECTED, f"{reason}; version, zones or architecture differ")
     full = [
         f"{one} has {len(view.connected[one])} peers already"
         for one in (connect.instance_id, connect.peer_id)
         if len(view.connected[one]) >= connect.binding.max_peers
     ]
-    return _say(Result.REJECTED, f"{full[0]}; max_peers is {connect.binding.max_peers}") if full else None
+    return (
+        Outcome.verdict(Result.REJECTED, f"{full[0]}; max_peers is {connect.binding.max_peers}")
+        if full
+        else None
+    )
 
 
 def _readiness(facts: SearchFacts) -> Outcome | None:
     if not SEARCH_ID.fits(facts.instance_id):
-        return _say(Result.REJECTED, f"{facts.instance_id} is not {SEARCH_ID.words}")
+        return Outcome.verdict(Result.REJECTED, f"{facts.instance_id} is not {SEARCH_ID.words}")
     if facts.status in _ON_ITS_WAY:
         status = facts.status or "in an unknown state"
-        return _say(Result.DEFERRED, f"{facts.instance_id} is {status}, not active")
+        return Outcome.verdict(Result.DEFERRED, f"{facts.instance_id} is {status}, not active")
     if facts.status != ACTIVE:
-        return _say(Result.REJECTED, f"{facts.instance_id} is {facts.status}, not active")
+        return Outcome.verdict(Result.REJECTED, f"{facts.instance_id} is {facts.status}, not active")
     if facts.arch_type == CLOUD_NATIVE:
         reason = "has the cloud-native architecture, which cannot be connected"
-        return _say(Result.REJECTED, f"{facts.instance_id} {reason}")
+        return Outcome.verdict(Result.REJECTED, f"{facts.instance_id} {reason}")
     return None
 
 
@@ -211,7 +207,7 @@ def _together(facts: SearchFacts, peer: SearchFacts) -> Outcome | None:
         return None
     own, other = facts.vpc_id or "unknown", peer.vpc_id or "unknown"
     where = f"{facts.instance_id} in {own}, {peer.instance_id} in {other}"
-    return _say(Result.REJECTED, f"they are not in one VPC: {where}")
+    return Outcome.verdict(Result.REJECTED, f"they are not in one VPC: {where}")
 
 
 def carry_out(
@@ -232,9 +228,9 @@ def carry_out(
         full = [one for one in action.pair if peers[one] >= binding.max_peers]
         if full:
             reason = f"with this run {full[0]} has its max_peers, {binding.max_peers}"
-            yield _named(action, _say(Result.REJECTED, reason))
+            yield _named(action, Outcome.verdict(Result.REJECTED, reason))
         elif done[binding.name] >= binding.max_per_run or tried[binding.name] >= 2 * binding.max_per_run:
-            yield _named(action, _say(Result.DEFERRED, used_up(binding)))
+            yield _named(action, Outcome.verdict(Result.DEFERRED, used_up(binding)))
         else:
             outcome, taken = connect(action)
             tried[binding.name] += 1
