@@ -43,7 +43,8 @@ _LOG = logging.getLogger(__name__)
 
 
 _INSTANCES = ("instances", "instanceIds")
-_KEYS = (*_INSTANCES, "regionId", "dryRun", "retry")
+_OPTIONS = ("dryRun", "retry")
+_KEYS = (*_INSTANCES, "regionId", *_OPTIONS)
 
 
 class Run(Protocol):
@@ -225,11 +226,10 @@ def _read_request(body: dict[str, JsonValue]) -> Request:
 
 def _refuse_options(body: JsonValue) -> None:
     """Refuses what has no effect: an event carried by a request is always acted on."""
-    options = [key for key in _KEYS if isinstance(body, dict) and key in body and key in ("dryRun", "retry")]
-    if options:
-        raise HttpError(
-            400, "InvalidRequest", f"{options[0]} goes with instances, not with an event", field=options[0]
-        )
+    for option in _OPTIONS:
+        if isinstance(body, dict) and option in body:
+            message = f"{option} goes with instances, not with an event"
+            raise HttpError(400, "InvalidRequest", message, field=option)
 
 
 def _status(report: Report) -> int:

@@ -254,8 +254,9 @@ def _checked_pattern(match: Match, facts: Collection[str]) -> Match:
     try:
         pattern = compile_pattern(match)
     except PatternError as error:
-        key = next((one for one in match if error.path.startswith(one)), "")
-        raise _at((key,) if key else (), "", f"not a pattern: {error}") from error
+        # The error's path begins with a key of the pattern; a longer key may begin alike.
+        key = max((one for one in match if error.path.startswith(one)), key=len, default=None)
+        raise _at(() if key is None else (key,), "", f"not a pattern: {error}") from error
     for path in pattern.paths():
         # Only tags have fields of their own.
         if path[0] not in facts or (len(path) > 1) != (path[0] == "tags"):

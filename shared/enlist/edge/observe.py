@@ -52,23 +52,46 @@ class EdgeObserver:
         self._cs = cs
         self._ens = ens
         self._bindings = bindings
-        self._view = EdgeView(now=now, instances={})
-        self._nodes: dict[str, dict[str, Node]] = {}
-        self._tasks: dict[str, dict[str, Task]] = {}
-        self._summaries: dict[str, tuple[Task, ...]] = {}
-        self._asked: set[tuple[str, str]] = set()
         self._bound = {binding.cluster: binding.region for binding in bindings}
+        self._now = now
+        self._instances: dict[str, EdgeFacts] = {}
+        self._chosen: list[tuple[EdgeBinding, list[str]]] = []
+        self._nodes: dict[str, dict[str, Node]] = {}
+        self._asked: set[tuple[str, str]] = set()
+        self._summaries: dict[str, tuple[Task, ...]] = {}
+        self._tasks: dict[str, dict[str, Task]] = {}
+        self._details: dict[str, Cluster] = {}
+        self._nodepools: dict[str, frozenset[str]] = {}
+        self._quotas: dict[str, int | None] = {}
+        self._troubles: dict[str, Trouble] = {}
+        self._elsewhere: Trouble | None = None
+        self._cleared: frozenset[str] = frozenset()
 
     def view(self) -> EdgeView:
         """What is known so far."""
-        nodes = {instance_id: tuple(found.items()) for instance_id, found in self._nodes.items()}
         tasks: dict[str, list[Task]] = {}
         for known in self._tasks.values():
             for task in known.values():
                 for part in task.parts:
                     tasks.setdefault(part.data, []).append(task)
-        return replace(
-            self._view, nodes=nodes, tasks={one: newest_first(some) for one, some in tasks.items()}
+        return EdgeView(
+            now=self._now,
+            instances=dict(self._instances),
+            clusters={cluster_id: self._cluster_view(cluster_id) for cluster_id in self._bound},
+            nodes={instance_id: dict(found) for instance_id, found in self._nodes.items()},
+            tasks={instance_id: newest_first(some) for instance_id, some in tasks.items()},
+            node_quotas=dict(self._quotas),
+            cleared=self._cleared,
+            elsewhere=self._elsewhere,
+        )
+
+    def _cluster_view(self, cluster_id: str) -> ClusterView:
+        return ClusterView(
+            cluster=self._details.get(cluster_id),
+            trouble=self._troubles.get(cluster_id),
+            nodepools=self._nodepools.get(cluster_id, frozenset()),
+            in_flight=self._in_flight(cluster_id),
+            unnamed_task=self._unnamed_task(cluster_id),
         )
 
     def look_at_instances(self, instance_ids: Sequence[str] | None) -> tuple[str, ...]:
@@ -78,12 +101,22 @@ class EdgeObserver:
         if untold:
             tags = self._ens.list_tag_resources(untold)
             found.update({one: replace(found[one], tags=tags[one]) for one in untold})
-        self._view = replace(self._view, instances=found)
+        self._instances = found
+        self._chosen = self._choose()
         return tuple(found)
+
+    def _choose(self) -> list[tuple[EdgeBinding, list[str]]]:
+        """The ids that each binding decides about, bindings without any left out."""
+        chosen: dict[str, list[str]] = {}
+        for facts in self._instances.values():
+            binding = choose(facts, self._bindings).binding
+            if binding is not None:
+                chosen.setdefault(binding.name, []).append(facts.instance_id)
+        return [(binding, chosen[binding.name]) for binding in self._bindings if binding.name in chosen]
 
     def look_at_targets(self) -> None:
         """For every instance that a binding chooses: is it a node of its cluster, or on its way?"""
-        for binding, ids in self._chosen(self._view.instances.values()):
+        for binding, ids in self._chosen:
             some = ids if len(ids) <= FEW else None
             with_nodes = self._attempt(
                 binding, "its nodes", self._add_nodes, binding.region, binding.cluster, some
@@ -99,10 +132,11 @@ class EdgeObserver:
         removed and an id may be asked for in vain; tasks that ended lately; node pools and quotas. Of every
         other edge cluster that can be seen: nodes and unfinished tasks.
         """
-        concerned = self._chosen(self._view.instances[one] for one in candidates)
-        known = {binding.name: ids for binding, ids in self._chosen(self._view.instances.values())}
-        for binding, _ in concerned:
-            if len(known[binding.name]) <= FEW:
+        about = frozenset(candidates)
+        for binding, ids in self._chosen:
+            if about.isdisjoint(ids):
+                continue
+            if len(ids) <= FEW:
                 self._attempt(
                     binding, "all its nodes", self._add_nodes, binding.region, binding.cluster, None
                 )
@@ -118,7 +152,7 @@ class EdgeObserver:
             if binding.nodepool is not None:
                 self._attempt(binding, "its node pools", self._add_node_pools, binding)
         self._look_into_clusters(tuple(candidates))
-        self._view = replace(self._view, cleared=self._view.cleared | set(candidates))
+        self._cleared |= about
 
     def _look_into_clusters(self, ids: Sequence[str]) -> None:
         """Looks for the ids in every edge cluster in sight; trouble with one of them concerns them all."""
@@ -128,7 +162,7 @@ class EdgeObserver:
                 self._look_into(region, cluster_id, ids)
         except ApiError as error:
             doing = "another edge cluster may have it, and looking there did not succeed"
-            self._view = replace(self._view, elsewhere=trouble_of(error, doing))
+            self._elsewhere = trouble_of(error, doing)
 
     def _listed_clusters(self) -> dict[str, str]:
         """The regions of the edge clusters that the bound regions list, by cluster id."""
@@ -152,19 +186,10 @@ class EdgeObserver:
                 raise
             _LOG.warning("cluster %s may not be looked into: %s", cluster_id, error)
             return
-        unnamed = self._view.clusters[cluster_id].unnamed_task
+        unnamed = self._unnamed_task(cluster_id)
         if unnamed and cluster_id not in self._bound:
             reason = f"task {unnamed} of cluster {cluster_id} does not say which instances it attaches"
-            self._view = replace(self._view, elsewhere=Trouble(Result.DEFERRED, reason))
-
-    def _chosen(self, instances: Iterable[EdgeFacts]) -> list[tuple[EdgeBinding, list[str]]]:
-        """The ids that each binding decides about, bindings without any left out."""
-        chosen: dict[str, list[str]] = {}
-        for facts in instances:
-            binding = choose(facts, self._bindings).binding
-            if binding is not None:
-                chosen.setdefault(binding.name, []).append(facts.instance_id)
-        return [(binding, chosen[binding.name]) for binding in self._bindings if binding.name in chosen]
+            self._elsewhere = Trouble(Result.DEFERRED, reason)
 
     def _attempt(
         self, binding: EdgeBinding, what: str, look: Callable[[*_Args], None], *args: *_Args
@@ -174,30 +199,9 @@ class EdgeObserver:
             look(*args)
         except ApiError as error:
             reason = f"cluster {binding.cluster} in {binding.region}: {what} could not be established"
-            self._update(binding.cluster, trouble=trouble_of(error, reason))
+            self._troubles.setdefault(binding.cluster, trouble_of(error, reason))
             return False
         return True
-
-    def _update(
-        self,
-        cluster_id: str,
-        *,
-        cluster: Cluster | None = None,
-        trouble: Trouble | None = None,
-        nodepools: frozenset[str] | None = None,
-        in_flight: frozenset[str] | None = None,
-        unnamed_task: str = "",
-    ) -> None:
-        """Adds what has become known about a cluster to the view."""
-        known = self._view.clusters.get(cluster_id, ClusterView())
-        more = ClusterView(
-            cluster=cluster or known.cluster,
-            trouble=known.trouble or trouble,
-            nodepools=known.nodepools if nodepools is None else nodepools,
-            in_flight=known.in_flight if in_flight is None else in_flight,
-            unnamed_task=unnamed_task or known.unnamed_task,
-        )
-        self._view = replace(self._view, clusters={**self._view.clusters, cluster_id: more})
 
     def _add_nodes(self, region: str, cluster_id: str, ids: Sequence[str] | None) -> None:
         """Reads all nodes of a cluster, or those among `ids`, each id once."""
@@ -210,18 +214,15 @@ class EdgeObserver:
         self._asked.update((cluster_id, one) for one in ids or ())
 
     def _add_quota(self, region: str) -> None:
-        if region not in self._view.node_quotas:
-            quota = self._cs.describe_node_quota(region)
-            self._view = replace(self._view, node_quotas={**self._view.node_quotas, region: quota})
+        if region not in self._quotas:
+            self._quotas[region] = self._cs.describe_node_quota(region)
 
     def _add_detail(self, binding: EdgeBinding) -> None:
-        self._update(
-            binding.cluster, cluster=self._cs.describe_cluster_detail(binding.region, binding.cluster)
-        )
+        self._details[binding.cluster] = self._cs.describe_cluster_detail(binding.region, binding.cluster)
 
     def _add_node_pools(self, binding: EdgeBinding) -> None:
         pools = self._cs.describe_cluster_node_pools(binding.region, binding.cluster)
-        self._update(binding.cluster, nodepools=pools)
+        self._nodepools[binding.cluster] = pools
 
     def _add_tasks(self, region: str, cluster_id: str) -> None:
         """Reads the unfinished tasks of a cluster, once."""
@@ -241,7 +242,7 @@ class EdgeObserver:
             for summary in self._summaries.get(cluster_id, ())
             if summary.overall is not TaskState.UNFINISHED
             and summary.task_id not in known
-            and ended_within(summary, span, self._view.now)
+            and ended_within(summary, span, self._now)
         ]
         self._read_tasks(region, cluster_id, ended)
 
@@ -249,9 +250,6 @@ class EdgeObserver:
         for summary in summaries:
             task = self._read_task(region, cluster_id, summary).model_copy(update={"cluster_id": cluster_id})
             self._tasks.setdefault(cluster_id, {})[task.task_id] = task
-        known = self._tasks.get(cluster_id, {}).values()
-        unnamed = next((task.task_id for task in known if hides_somebody(task, self._view.now)), "")
-        self._update(cluster_id, in_flight=self._in_flight(cluster_id), unnamed_task=unnamed)
 
     def _read_task(self, region: str, cluster_id: str, summary: Task) -> Task:
         """The task with its parts; without them when it is gone, or hidden in a cluster that is not bound."""
@@ -263,13 +261,17 @@ class EdgeObserver:
                 raise
         return summary
 
+    def _unnamed_task(self, cluster_id: str) -> str:
+        known = self._tasks.get(cluster_id, {}).values()
+        return next((task.task_id for task in known if hides_somebody(task, self._now)), "")
+
     def _in_flight(self, cluster_id: str) -> frozenset[str]:
         """Instances that are being attached, or just were, and that no node list shows."""
         return frozenset(
             part.data
             for task in self._tasks.get(cluster_id, {}).values()
             if not is_removal(task)
-            and (task.overall is TaskState.UNFINISHED or ended_within(task, NODE_LIST_LAG, self._view.now))
+            and (task.overall is TaskState.UNFINISHED or ended_within(task, NODE_LIST_LAG, self._now))
             for part in task.parts
             if task.state_of(part.data) is not TaskState.FAILED
             and cluster_id not in self._nodes.get(part.data, {})

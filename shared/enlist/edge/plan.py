@@ -125,7 +125,7 @@ def _judge_closer(view: EdgeView, binding: EdgeBinding) -> Outcome | None:
 
 
 def _membership(view: EdgeView, facts: EdgeFacts, binding: EdgeBinding) -> Outcome | None:
-    found = dict(view.nodes.get(facts.instance_id, ()))
+    found = view.nodes.get(facts.instance_id, {})
     node = found.get(binding.cluster)
     if node is None:
         if not found:

@@ -41,8 +41,8 @@ class EdgeView:
     Attributes:
         now: when it was observed, aware, UTC.
         instances: facts by instance id; an id that is missing is not visible to this account.
-        clusters: by cluster id.
-        nodes: by instance id, in whichever cluster: `(cluster id, node)`.
+        clusters: by cluster id, those of the bindings.
+        nodes: by instance id, then by the id of whichever cluster it is a node of.
         tasks: by instance id, newest first: unfinished ones, and those that ended lately.
         node_quotas: nodes a cluster may have, by region; None when CS does not say.
         cleared: instances for which everything was looked at that an attach depends on. Others may become
@@ -53,9 +53,7 @@ class EdgeView:
     now: datetime
     instances: Mapping[str, EdgeFacts]
     clusters: Mapping[str, ClusterView] = field(default_factory=dict[str, ClusterView])
-    nodes: Mapping[str, tuple[tuple[str, Node], ...]] = field(
-        default_factory=dict[str, tuple[tuple[str, Node], ...]]
-    )
+    nodes: Mapping[str, Mapping[str, Node]] = field(default_factory=dict[str, dict[str, Node]])
     tasks: Mapping[str, tuple[Task, ...]] = field(default_factory=dict[str, tuple[Task, ...]])
     node_quotas: Mapping[str, int | None] = field(default_factory=dict[str, int | None])
     cleared: frozenset[str] = frozenset()

@@ -34,7 +34,7 @@ def _decide(observer: SearchObserver, means: Means, signals: Sequence[Signal] | 
     else:
         wanted = [*signals]
         observer.look_at(wanted)
-    observer.look_at_peers({signal.instance_id: None for signal in wanted}.keys())
+    observer.look_at_peers(list(dict.fromkeys(signal.instance_id for signal in wanted)))
     first = plan(observer.view(), bindings, wanted)
     if not first.candidates:
         return first

@@ -130,7 +130,7 @@ def test_a_task_that_names_nobody_is_waited_for() -> None:
 def test_what_was_said_before_is_standing() -> None:
     """A failure of an earlier run is told apart from one of this run: not every tick raises for it."""
     node = Node(instance_id="i-1", state="failed")
-    assert only(decide(view(nodes={"i-1": (("c1", node),)}))).standing
+    assert only(decide(view(nodes={"i-1": {"c1": node}}))).standing
     assert only(decide(view(tasks={"i-1": (task("fail", "failed"),)}))).standing
     assert not only(decide(view(elsewhere=Trouble(Result.FAILED, "no answer")))).standing
 
@@ -206,14 +206,14 @@ def test_node_pool_must_be_in_the_cluster(pools: set[str], attached: bool) -> No
 )
 def test_a_node_is_never_attached_again(node: Node, result: Result, reason: str) -> None:
     """Whatever state a node of the target is in, the instance is not attached."""
-    outcome = only(decide(view(nodes={"i-1": (("c1", node),)})))
+    outcome = only(decide(view(nodes={"i-1": {"c1": node}})))
     assert outcome.result is result
     assert reason in outcome.reason
 
 
 def test_a_node_of_another_cluster_is_rejected() -> None:
     """Membership anywhere else forbids an attach, and the other cluster is named."""
-    outcome = only(decide(view(nodes={"i-1": (("c2", Node(instance_id="i-1", state="running")),)})))
+    outcome = only(decide(view(nodes={"i-1": {"c2": Node(instance_id="i-1", state="running")}})))
     assert (outcome.result, "c2" in outcome.reason) == (Result.REJECTED, True)
 
 
@@ -413,7 +413,7 @@ facts_of_any_kind = st.builds(
 nodes_of_any_kind = st.one_of(
     st.just({}),
     st.builds(
-        lambda cluster, state: {"i-1": ((cluster, Node(instance_id="i-1", state=state)),)},
+        lambda cluster, state: {"i-1": {cluster: Node(instance_id="i-1", state=state)}},
         st.sampled_from(["c1", "c2"]),
         st.sampled_from(["running", "initial", "removing", "failed"]),
     ),
