@@ -6,7 +6,7 @@ Knows what a job takes and gives, and nothing of how it is done.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Annotated, Protocol, TypeGuard, cast
+from typing import TYPE_CHECKING, Annotated, Protocol, TypeAlias, TypeGuard, cast
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
@@ -31,10 +31,10 @@ from fctoolkit.router import EventRouter
 from fctoolkit.strictjson import dotted, excerpt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from fctoolkit.context import Context
-    from fctoolkit.jsontypes import JsonValue
+    from fctoolkit.jsontypes import JsonObject, JsonValue
 
 LIMIT_BYTES = 256 * 1024
 """Largest event that is read: EventBridge's own limit."""
@@ -45,6 +45,9 @@ _LOG = logging.getLogger(__name__)
 _INSTANCES = ("instances", "instanceIds")
 _OPTIONS = ("dryRun", "retry")
 _KEYS = (*_INSTANCES, "regionId", *_OPTIONS)
+
+
+_HttpDoor: TypeAlias = "Callable[[HttpRequest, Context], HttpResponse]"
 
 
 class Run(Protocol):
@@ -87,16 +90,34 @@ class Doors:
         rules: which events are signals.
         run: the job.
         path: name of the HTTP route beside `/`, such as `/attach`.
+        health: what `GET /health` says of the function, besides its state.
+
+    The HTTP routes, each answered with JSON that has the request id:
+
+        POST /, POST /attach or /connect   settle the instances named, or the event carried
+        POST /plan                         what that would do: for the instances named, or for all
+        POST /sweep                        what a timer tick does
+        GET  /instances/{instance_id}      how one instance stands
+        GET  /health                       that settings and bindings were read; calls nothing
     """
 
-    def __init__(self, rules: SignalRules, run: Run, path: str) -> None:
+    def __init__(self, rules: SignalRules, run: Run, path: str, health: JsonObject) -> None:
         self._rules = rules
         self._run = run
+        self._health = health
         self._router = EventRouter(limit_bytes=LIMIT_BYTES)
         self._router.timer()(self._on_timer)
         self._router.default(self._on_event)
-        for route in ("/", path):
-            self._router.http("POST", route)(_explained(self._on_http))
+        routes: tuple[tuple[str, str, _HttpDoor], ...] = (
+            ("POST", "/", self._on_http),
+            ("POST", path, self._on_http),
+            ("POST", "/plan", self._on_http_plan),
+            ("POST", "/sweep", self._on_http_sweep),
+            ("GET", "/instances/{instance_id}", self._on_http_instance),
+            ("GET", "/health", self._on_http_health),
+        )
+        for method, route, door in routes:
+            self._router.http(method, route)(_explained(door))
 
     def take(self, raw: bytes, context: Context) -> JsonValue:
         """What the function returns. Raises `NotSettledError` when an outcome is `rejected` or `failed`."""
@@ -111,10 +132,14 @@ class Doors:
     def _on_timer(self, event: TimerEvent, context: Context) -> JsonValue:
         """A sweep: every instance that a binding can concern."""
         _LOG.info("sweep", extra={"trigger": event.trigger_name, "trigger_time": event.trigger_time})
-        report = self._run(None, context)
-        log_outcomes(report, quiet=True)
+        report = self._sweep(context)
         report.raise_new_failures()
         return report.as_record(quiet=True)
+
+    def _sweep(self, context: Context, *, dry_run: bool = False) -> Report:
+        report = self._run(None, context, dry_run=dry_run)
+        log_outcomes(report, quiet=True)
+        return report
 
     def _on_event(self, event: Event, context: Context) -> JsonValue:
         if isinstance(event, RawEvent) and _names_instances(event.value):
@@ -130,7 +155,10 @@ class Doors:
     def _on_http(self, request: HttpRequest, context: Context) -> HttpResponse:
         body = request.json()
         if _names_instances(body):
-            report = self._settle_request(_read_request(body), context)
+            wanted = _read_request(body)
+            report = self._settle_request(wanted, context)
+            if wanted.dry_run:
+                return _answer(200, report, context)
         else:
             _refuse_options(body)
             carried = parse_event(request.body, limit_bytes=LIMIT_BYTES)
@@ -139,7 +167,36 @@ class Doors:
                     400, "InvalidRequest", "the body names no instances and is no event", field="instances"
                 )
             report = self._settle_event(carried, context)
-        return HttpResponse(_status(report), {"requestId": context.request_id, **report.as_record()})
+        return _answer(_status(report.outcomes), report, context)
+
+    def _on_http_plan(self, request: HttpRequest, context: Context) -> HttpResponse:
+        body = _options(request)
+        if not body.keys() - {"dryRun"}:
+            return _answer(200, self._sweep(context, dry_run=True), context, quiet=True)
+        wanted = _read_request(body)
+        wanted = wanted.model_copy(update={"dry_run": True})
+        return _answer(200, self._settle_request(wanted, context), context)
+
+    def _on_http_sweep(self, request: HttpRequest, context: Context) -> HttpResponse:
+        if body := _options(request):
+            raise HttpError(
+                400, "InvalidRequest", "a sweep takes no body; name instances at /", field=next(iter(body))
+            )
+        report = self._sweep(context)
+        return _answer(_status(report.new_failures), report, context, quiet=True)
+
+    def _on_http_instance(self, request: HttpRequest, context: Context) -> HttpResponse:
+        wanted = _read_request(
+            {
+                "instances": [request.parameters["instance_id"]],
+                "regionId": request.query.get("regionId", ""),
+                "dryRun": True,
+            }
+        )
+        return _answer(200, self._settle_request(wanted, context), context)
+
+    def _on_http_health(self, _request: HttpRequest, context: Context) -> HttpResponse:
+        return HttpResponse(200, {"requestId": context.request_id, "status": "ok", **self._health})
 
     def _settle_request(self, request: Request, context: Context) -> Report:
         ids = [
@@ -232,16 +289,26 @@ def _refuse_options(body: JsonValue) -> None:
             raise HttpError(400, "InvalidRequest", message, field=option)
 
 
-def _status(report: Report) -> int:
-    results = {outcome.result for outcome in report.outcomes}
+def _options(request: HttpRequest) -> dict[str, JsonValue]:
+    """The body of a request that needs none. Raises HttpError when it is no JSON object."""
+    body = request.json() if request.body else {}
+    if not isinstance(body, dict):
+        raise HttpError(400, "InvalidRequest", "the body is not a JSON object", field="body")
+    return body
+
+
+def _answer(status: int, report: Report, context: Context, *, quiet: bool = False) -> HttpResponse:
+    return HttpResponse(status, {"requestId": context.request_id, **report.as_record(quiet=quiet)})
+
+
+def _status(outcomes: Iterable[Outcome]) -> int:
+    results = {outcome.result for outcome in outcomes}
     if Result.FAILED in results:
         return 502
     return 422 if Result.REJECTED in results else 200
 
 
-def _explained(
-    handler: Callable[[HttpRequest, Context], HttpResponse],
-) -> Callable[[HttpRequest, Context], HttpResponse]:
+def _explained(handler: _HttpDoor) -> _HttpDoor:
     """Errors that the caller can act on become JSON answers that say so; the router hides all others."""
 
     def explain(request: HttpRequest, context: Context) -> HttpResponse:

@@ -21,8 +21,9 @@ from fctoolkit.transport import HttpClient, open_http
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from enlist.bindings.model import Bindings
     from enlist.outcomes import Report
-    from fctoolkit.jsontypes import JsonValue
+    from fctoolkit.jsontypes import JsonObject, JsonValue
 
 
 class Job(Protocol):
@@ -102,4 +103,10 @@ class Function:
             means = Means(session, settings, bindings, self._clock, deadline, context.region)
             return self._job(means, signals, dry_run=dry_run)
 
-        return Doors(rules, run, self._path)
+        return Doors(rules, run, self._path, _health(self._kind, bindings))
+
+
+def _health(kind: Kind, bindings: Bindings) -> JsonObject:
+    """What a person wants to see first: which policy this function carries."""
+    carried = bindings.edge if kind == "edge" else bindings.search
+    return {"kind": kind, "bindings": [{"name": one.name, "mode": one.mode} for one in carried]}

@@ -64,7 +64,7 @@ class Outcome:
         duration_ms: time the deciding call took, milliseconds; 0 when no call was made for it.
         standing: an earlier attempt led to this, and it was only found again. A sweep does not raise for it:
             somebody was told already.
-        planned: it tells what a binding in mode plan would do in mode apply.
+        planned: it tells what would be done by a binding that is in mode plan, or without dry run.
     """
 
     instance_id: str
@@ -125,12 +125,17 @@ class Report:
         self._raise([outcome for outcome in self.outcomes if outcome.result in UNSETTLED])
 
     def raise_new_failures(self) -> None:
-        """Raises `NotSettledError` if something `failed` now, as a sweep does.
+        """Raises `NotSettledError` if something `failed` now, as a sweep does."""
+        self._raise(self.new_failures)
+
+    @property
+    def new_failures(self) -> list[Outcome]:
+        """What `failed` in this very run.
 
         What a sweep rejects, or finds failed from an earlier run, is reported and does not raise: the next
         tick would only say so again, and a tick in a dead-letter queue helps nobody.
         """
-        self._raise([one for one in self.outcomes if one.result is Result.FAILED and not one.standing])
+        return [one for one in self.outcomes if one.result is Result.FAILED and not one.standing]
 
     def _raise(self, bad: list[Outcome]) -> None:
         if not bad:

@@ -59,4 +59,4 @@ def _only_told(actions: Sequence[Attach]) -> Iterator[Outcome]:
                 if place < action.most
                 else (Result.DEFERRED, action.limit)
             )
-            yield Outcome(instance_id, *told, action.binding.name, action.binding.cluster)
+            yield Outcome(instance_id, *told, action.binding.name, action.binding.cluster, planned=True)

@@ -46,4 +46,5 @@ def _only_told(action: Connect) -> tuple[Outcome, bool]:
     """A dry run's outcome of one pair, which takes its place as if it had been connected."""
     reason = "dry run: it would be connected now"
     binding = action.binding.name
-    return Outcome(action.instance_id, Result.IGNORED, reason, binding, action.peer_id), True
+    told = Outcome(action.instance_id, Result.IGNORED, reason, binding, action.peer_id, planned=True)
+    return told, True
