@@ -10,7 +10,7 @@ from enlist.bindings.packed import load_bindings
 from enlist.doors import Doors
 from enlist.means import Means
 from enlist.settings import Settings
-from enlist.signals import Kind, Signal, SignalRules
+from enlist.signals import Signal, SignalRules
 from fctoolkit import logging as json_logging
 from fctoolkit.client import ApiClient
 from fctoolkit.clock import SYSTEM_CLOCK, Clock
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from enlist.bindings.model import Bindings
     from enlist.outcomes import Report
+    from enlist.sources import Kind
     from fctoolkit.jsontypes import JsonObject, JsonValue
 
 

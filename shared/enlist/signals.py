@@ -1,7 +1,6 @@
-"""Signals: which instances an event is about, and which events count. Pure; knows no API.
+"""Signals: which instances an event is about, and whether it counts. Pure; knows no API.
 
-Which events exist is partly inferred: no official event says "ENS instance ready" or "Elasticsearch instance
-active". So the patterns below are defaults, and ENLIST_SIGNALS replaces them, per kind:
+The events of `enlist.sources` count by default; ENLIST_SIGNALS replaces them, per kind:
 
     {"edge": [<event pattern>, …], "search": [<event pattern>, …]}
 
@@ -12,9 +11,10 @@ looked up before anything is decided.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, get_args
 
 from enlist.identifiers import RESOURCE_ID, SEARCH_ID, Shape
+from enlist.sources import Kind, default_patterns
 from fctoolkit.errors import ConfigurationError, EventError, PatternError
 from fctoolkit.events import (
     ActionTrailRecord,
@@ -33,52 +33,6 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from fctoolkit.jsontypes import FrozenJson
-
-Kind: TypeAlias = Literal["edge", "search"]
-"""`edge`: ENS instances into clusters. `search`: Elasticsearch instances with their peers."""
-
-CUSTOM_SOURCE = "enlist.custom"
-"""Source of the events that users publish themselves; see `events/`."""
-
-_ENS = ["acs.ens", "acs:ens"]
-_ELASTICSEARCH = ["acs.elasticsearch", "acs:elasticsearch"]
-_CREATED = ["EnsInstance:Create", "EnsInstance[Create"]
-_CREATE = ["createInstance", "CreateInstance", "create", "Create"]
-
-DEFAULT_PATTERNS: Mapping[Kind, tuple[FrozenJson, ...]] = {
-    "edge": (
-        {"source": _ENS, "type": [{"prefix": f"ens:CloudMonitor:{one}"} for one in _CREATED]},
-        {
-            "source": _ENS,
-            "type": [{"prefix": "ens:CloudMonitor:"}],
-            "data": {"name": [{"prefix": one} for one in _CREATED]},
-        },
-        {"product": ["ENS", "Ens", "ens"], "name": [{"prefix": "EnsInstance:Create"}]},
-        {
-            "source": _ENS,
-            "type": [{"prefix": "ens:ActionTrail:"}],
-            "data": {"eventName": [*_CREATE, "RunInstances"]},
-        },
-        {"serviceName": ["Ens", "ENS", "ens"], "eventName": [*_CREATE, "RunInstances"]},
-        {"source": [CUSTOM_SOURCE], "type": ["ens:Instance:Ready"]},
-    ),
-    "search": (
-        {
-            "source": _ELASTICSEARCH,
-            "type": [{"prefix": "elasticsearch:ActionTrail:"}],
-            "data": {"eventName": _CREATE},
-        },
-        {"serviceName": ["Elasticsearch", "elasticsearch"], "eventName": _CREATE},
-        {
-            "source": _ELASTICSEARCH,
-            "type": ["elasticsearch:Config:ConfigurationItemChangeNotification"],
-            "data": {"resourceEventType": ["DISCOVERED"]},
-        },
-        {"resourceType": ["ACS::Elasticsearch::Instance"], "resourceEventType": ["DISCOVERED"]},
-        {"ResourceType": ["ACS::Elasticsearch::Instance"], "ResourceEventType": ["DISCOVERED"]},
-        {"source": [CUSTOM_SOURCE], "type": ["elasticsearch:Instance:Active"]},
-    ),
-}
 
 _ID_KEYS = ("instanceIds", "InstanceIds", "instanceId", "InstanceId")
 _MOST_IDS = 100
@@ -112,7 +66,8 @@ class SignalRules:
         """The rules of a kind: the defaults, or what ENLIST_SIGNALS says. Raises `ConfigurationError`."""
         given = _given(text) if text else {}
         try:
-            return cls(kind, tuple(compile_pattern(one) for one in given.get(kind, DEFAULT_PATTERNS[kind])))
+            patterns = given.get(kind, default_patterns(kind))
+            return cls(kind, tuple(compile_pattern(one) for one in patterns))
         except PatternError as error:
             raise ConfigurationError(f"ENLIST_SIGNALS: {kind}: {error}") from None
 

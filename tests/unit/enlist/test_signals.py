@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enlist.signals import DEFAULT_PATTERNS, Kind, Signal, SignalRules
+from enlist.signals import Signal, SignalRules
+from enlist.sources import SOURCES, Kind, default_patterns
 from fctoolkit.errors import ConfigurationError, EventError
 from fctoolkit.events import EventBatch, parse_event, unwrap
 from fctoolkit.pattern import EVENTBRIDGE_LIMIT, compile_pattern
@@ -152,7 +153,7 @@ def test_each_default_pattern_has_its_events_and_near_misses(
     kind: Kind, index: int, name: str, same: dict[str, Any], miss: dict[str, Any]
 ) -> None:
     """A spelling that is expected matches; an event that only looks like it is none of this kind."""
-    pattern = compile_pattern(DEFAULT_PATTERNS[kind][index])
+    pattern = compile_pattern(default_patterns(kind)[index])
     near = changed(base(name), same)
     far = changed(near, miss)
     assert pattern.matches(near)
@@ -163,8 +164,8 @@ def test_each_default_pattern_has_its_events_and_near_misses(
 
 def test_every_default_pattern_is_one_that_eventbridge_takes() -> None:
     """A user may put a default pattern into a rule: no field has more expressions than EventBridge allows."""
-    for patterns in DEFAULT_PATTERNS.values():
-        for pattern in patterns:
+    for source in (*SOURCES["edge"], *SOURCES["search"]):
+        for pattern in (*source.patterns, source.rule):
             compile_pattern(pattern, limit=EVENTBRIDGE_LIMIT)
 
 

@@ -60,7 +60,7 @@ def test_the_environment_decides() -> None:
 def test_http_comes_first(key: str) -> None:
     """The HTTP trigger stands before all eventbridge ones: fc3 may skip what stands after one of these."""
     first, *others = function(key).triggers
-    assert first == HttpTrigger("http", ("POST",))
+    assert first == HttpTrigger("http", ("GET", "POST"))
     assert isinstance(others[-1], TimerTrigger)
     assert not [one for one in others if isinstance(one, HttpTrigger)]
 
@@ -70,7 +70,19 @@ def test_http_comes_first(key: str) -> None:
     [
         ({"source": "acs.ens", "type": "ens:CloudMonitor:EnsInstance[Create:Executed]"}, ["ens-created"]),
         ({"source": "acs:ens", "type": "ens:CloudMonitor:EnsInstance[Create:Executed]"}, ["ens-created"]),
-        ({"source": "acs.ens", "type": "ens:CloudMonitor:EnsInstance[Delete:Executed]"}, []),
+        ({"source": "acs.ens", "type": "ens:CloudMonitor:EnsInstanceCreate"}, ["ens-created"]),
+        (
+            {"source": "acs.ens", "type": "ens:ActionTrail:ApiCall", "data": {"eventName": "RunInstances"}},
+            ["ens-ordered"],
+        ),
+        (
+            {
+                "source": "acs.ens",
+                "type": "ens:ActionTrail:ApiCall",
+                "data": {"eventName": "RunInstances", "errorCode": "Forbidden"},
+            },
+            [],
+        ),
         ({"source": "acs.ecs", "type": "ens:CloudMonitor:EnsInstance[Create:Executed]"}, []),
         ({"source": "enlist.custom", "type": "ens:Instance:Ready"}, ["ens-ready"]),
         ({"source": "enlist.custom", "type": "elasticsearch:Instance:Active"}, []),
