@@ -21,6 +21,7 @@ from localcloud.triggers import HttpAnswer, HttpRequest, http_answer, http_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from fctoolkit.jsontypes import FrozenJson
 
@@ -51,18 +52,24 @@ class Deployment:
     """The functions of a template, each in a process of its own that starts at its first invocation.
 
     `environment` is the caller's; see `localcloud.runtime.environment` for what functions get of it. `now` is
-    the wall clock that events and timers are stamped with. Safe to use from several threads. Use as a context
-    manager, or call `close`.
+    the wall clock that events and timers are stamped with. `python` is the interpreter that functions run
+    on, by default the one that runs this. Safe to use from several threads. Use as a context manager, or call
+    `close`.
     """
 
     def __init__(
-        self, template: Template, environment: Mapping[str, str], *, now: Callable[[], float] = time.time
+        self,
+        template: Template,
+        environment: Mapping[str, str],
+        *,
+        now: Callable[[], float] = time.time,
+        python: Path | None = None,
     ) -> None:
         self.template = template
         self._now = now
         with ExitStack() as stack:
             self._processes = {
-                spec.key: stack.enter_context(FunctionProcess(spec, environment))
+                spec.key: stack.enter_context(FunctionProcess(spec, environment, python=python))
                 for spec in template.functions
             }
             self._stack = stack.pop_all()

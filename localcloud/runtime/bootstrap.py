@@ -22,11 +22,12 @@ import sys
 import threading
 import time
 import traceback
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, NamedTuple, NoReturn, TypedDict, cast
 
 if TYPE_CHECKING:
     import io
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from types import FrameType, TracebackType
 
 LENGTHS: Final = struct.Struct(">II")
@@ -44,9 +45,14 @@ class Frame(NamedTuple):
 
 
 class Settings(TypedDict):
-    """The head of the first frame: what the instance is to be. `credentials` are key id, secret and token."""
+    """The head of the first frame: what the instance is to be.
 
-    path: list[str]
+    `code` and `layers` are folders; a layer that holds a folder `python` stands for /opt, any other for
+    /opt/python itself. `credentials` are key id, secret and token.
+    """
+
+    code: str
+    layers: list[str]
     name: str
     handler: str
     initializer: str
@@ -182,6 +188,18 @@ class Worker:
         )
 
 
+def python_path(code: str, layers: Sequence[str]) -> list[str]:
+    """What FC puts before everything else on `sys.path`: the code folder, then the layers' packages.
+
+    Layers are merged in the cloud, so the folders of all for this very Python come before the plain ones.
+    """
+    folders = [Path(layer) for layer in layers]
+    roots = [one / "python" if (one / "python").is_dir() else one for one in folders]
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    versioned = [root / "lib" / version / "site-packages" for root in roots]
+    return [code, *(str(path) for path in (*(path for path in versioned if path.is_dir()), *roots))]
+
+
 def load(handler: str) -> Callable[..., object]:
     """The function that a handler string such as `index.handler` or `folder/index.handler` names."""
     path, dot, name = handler.rpartition(".")
@@ -302,7 +320,7 @@ def main() -> NoReturn:
             # A traceback that quotes half a surrogate pair must not end the instance.
             cast("io.TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")
             settings = cast("Settings", first.head)
-            sys.path[:0] = settings["path"]
+            sys.path[:0] = python_path(settings["code"], settings["layers"])
             signal.signal(signal.SIGTERM, stop_at_timeout)
             worker = Worker(settings, install_logging())
             send(answers, pack({"ok": True}))

@@ -10,7 +10,6 @@ import os
 import selectors
 import signal
 import subprocess
-import sys
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
@@ -19,7 +18,7 @@ from fctoolkit.errors import ConfigurationError
 from localcloud.runtime import bootstrap
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from localcloud.runtime.bootstrap import Frame, Settings
@@ -46,31 +45,31 @@ class ExitedError(Exception):
 
 
 class Instance:
-    """A started process. One exchange at a time; not for several threads at once."""
+    """A started process of one Python. One exchange at a time; not for several threads at once."""
 
-    def __init__(self, settings: Settings, environment: Mapping[str, str], code: Path) -> None:
+    def __init__(self, settings: Settings, environment: Mapping[str, str], python: Path) -> None:
         """Starts the process and waits until it is ready; ConfigurationError when it does not start."""
         requests, self._requests = os.pipe()
         self._answers, answers = os.pipe()
         self._logs, logs = os.pipe()
         try:
             # -I and -S: no variable and no installed package of the caller reaches the function.
-            self._process = subprocess.Popen(  # noqa: S603  # our own interpreter and our own file
+            self._process = subprocess.Popen(  # noqa: S603  # no shell, and our own file
                 [
-                    *(sys.executable, "-I", "-S", "-u", "-X", "utf8"),
+                    *(str(python), "-I", "-S", "-u", "-X", "utf8"),
                     *(bootstrap.__file__, str(requests), str(answers)),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=logs,
                 stderr=logs,
                 pass_fds=(requests, answers),
-                cwd=code,
+                cwd=settings["code"],
                 env=dict(environment),
                 start_new_session=True,
             )
-        except OSError:
+        except OSError as error:
             self._close_pipes()
-            raise
+            raise ConfigurationError(f"the Python at {python} does not start: {error}") from None
         finally:
             for number in (requests, answers, logs):
                 os.close(number)
@@ -85,9 +84,7 @@ class Instance:
             self.exchange(settings, b"", START_SECONDS)
         except (TimedOutError, ExitedError):
             self.kill()
-            raise ConfigurationError(
-                f"the Python at {sys.executable} does not start: {self.take_logs()}"
-            ) from None
+            raise ConfigurationError(f"the Python at {python} does not start: {self.take_logs()}") from None
 
     def exchange(self, head: Mapping[str, object], body: bytes, seconds: float) -> Frame:
         """Sends a frame and returns the answer.
@@ -180,16 +177,3 @@ class Instance:
             return True
         into += chunk
         return bool(chunk)
-
-
-def python_path(code: Path, layers: Sequence[Path]) -> list[str]:
-    """What FC puts before everything else on `sys.path`: the code folder, then the layers' packages.
-
-    A layer folder that holds a folder `python` stands for /opt, any other for /opt/python itself. Layers are
-    merged in the cloud, so the versioned folders of all come before the plain ones of all.
-    """
-    roots = [layer / "python" if (layer / "python").is_dir() else layer for layer in layers]
-    versioned = [
-        root / f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages" for root in roots
-    ]
-    return [str(path) for path in (code, *(path for path in versioned if path.is_dir()), *roots)]

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 import secrets
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from fctoolkit.errors import ConfigurationError
 from localcloud.runtime.environment import function_environment
-from localcloud.runtime.instance import ExitedError, Instance, TimedOutError, python_path
+from localcloud.runtime.instance import ExitedError, Instance, TimedOutError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from localcloud.template import FunctionSpec
 
 RUNTIMES: Final = ("python3.12", "python3.10", "python3.9", "python3")
-"""FC's built-in Python runtimes. All run on the Python that runs this; the name decides on the context."""
+"""FC's built-in Python runtimes. All run on one and the same Python; the name decides on the context."""
 
 INVOCATION_ERROR: Final = "UnhandledInvocationError"
 INITIALIZATION_ERROR: Final = "InitializationError"
@@ -70,11 +72,17 @@ class FunctionProcess:
 
     `environment` is the caller's: the function gets its basics and overrides, see `function_environment`.
     `credentials` are what `context.credentials` shows on runtimes that have it, by default those of the
-    function's environment. Use as a context manager, or call `close`.
+    function's environment. `python` is the interpreter that it runs on, by default the one that runs this;
+    it needs no package. Use as a context manager, or call `close`.
     """
 
     def __init__(
-        self, spec: FunctionSpec, environment: Mapping[str, str], *, credentials: Credentials | None = None
+        self,
+        spec: FunctionSpec,
+        environment: Mapping[str, str],
+        *,
+        credentials: Credentials | None = None,
+        python: Path | None = None,
     ) -> None:
         if spec.runtime not in RUNTIMES:
             known = ", ".join(RUNTIMES)
@@ -88,6 +96,7 @@ class FunctionProcess:
             self.environment.get("ALIBABA_CLOUD_ACCESS_KEY_SECRET", ""),
             self.environment.get("ALIBABA_CLOUD_SECURITY_TOKEN", ""),
         )
+        self._python = python or Path(sys.executable)
         self._instance: Instance | None = None
         self._lock = threading.Lock()
 
@@ -155,7 +164,8 @@ class FunctionProcess:
     def _start(self) -> Instance:
         spec, credentials = self.spec, self._credentials
         settings: Settings = {
-            "path": python_path(spec.code, spec.layers),
+            "code": str(spec.code),
+            "layers": [str(layer) for layer in spec.layers],
             "name": spec.name,
             "handler": spec.handler,
             "initializer": spec.initializer.handler if spec.initializer else "",
@@ -173,7 +183,7 @@ class FunctionProcess:
             ],
         }
         environment = self.environment | {"FC_INSTANCE_ID": f"c-{secrets.token_hex(16)}"}
-        return Instance(settings, environment, spec.code)
+        return Instance(settings, environment, self._python)
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,19 @@ class TestAWarmFunction:
         assert path[:4] == [str(folder / one) for one in expected]
         assert not [one for one in path[4:] if "site-packages" in one or one == "/nowhere"]
 
+    def test_another_python(self, tmp_path: Path) -> None:
+        """A function runs on the interpreter it is given, and one that does not start is named."""
+        python = tmp_path / "python"
+        python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -X dev "$@"\n')
+        python.chmod(0o755)
+        spec = write_function(
+            tmp_path / "code", "import sys\ndef handler(event, context): return sys.flags.dev_mode"
+        )
+        with FunctionProcess(spec, CALLER, python=python) as process:
+            assert call(process, "") is True
+        with pytest.raises(ConfigurationError, match=f"{tmp_path}/none does not start"):
+            FunctionProcess(spec, CALLER, python=tmp_path / "none").invoke(b"")
+
     def test_environment(self, probe: FunctionProcess, folder: Path) -> None:
         """A function sees FC's variables, those of s.yaml, the caller's overrides, and nothing else."""
         seen = call(probe, "environment")
