@@ -1,10 +1,21 @@
-"""What every test may rely on: no network but loopback, and no credentials or settings of the caller's."""
+"""What every test may rely on: no network but loopback, and no credentials or settings of the caller's.
+
+And what whoever runs them may rely on: where nothing may be missing, no test is skipped.
+"""
 
 from __future__ import annotations
 
 import ipaddress
 import os
 import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.programs import MAY_BE_MISSING, is_forbidden
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
 _PREFIXES = ("ENLIST_", "ALIBABA_CLOUD_", "FC_")
 
@@ -30,3 +41,28 @@ def _loopback_only(event: str, arguments: tuple[object, ...]) -> None:
 sys.addaudithook(_loopback_only)
 for _name in [name for name in os.environ if name.startswith(_PREFIXES)]:
     del os.environ[_name]
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that skips for want of what must be there has failed."""
+    report = yield
+    _fail_forbidden(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """So has a whole file that does."""
+    report = yield
+    _fail_forbidden(report)
+    return report
+
+
+def _fail_forbidden(report: pytest.TestReport | pytest.CollectReport) -> None:
+    # A skip's place and reason; an expected failure, which is reported likewise, has no such triple.
+    if report.skipped and isinstance(report.longrepr, tuple) and not hasattr(report, "wasxfail"):
+        file, line, reason = report.longrepr
+        if is_forbidden(reason, os.environ.get(MAY_BE_MISSING)):
+            report.outcome = "failed"
+            report.longrepr = f"{file}:{line}: {reason} ({MAY_BE_MISSING} does not allow it)"

@@ -1,4 +1,4 @@
-"""Every sample event, delivered twice to the deployed functions, with the node list lagging behind."""
+"""Every sample event, delivered to the deployed functions: from their folders, and from what is uploaded."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from localcloud import LocalCloud
 from localcloud.server import running_server
 from tests.support.deployed import deployed
 from tests.support.product import ENS_ID, ES_ID, EVENTS, HUB_ID, sample, seed, state_of
+from tests.support.uploads import uploaded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,11 +47,16 @@ def functions_for(name: str) -> tuple[str, ...]:
     return FOR.get(name) or (EDGE if name.startswith("ens-") else SEARCH)
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LocalCloud, Deployment]]:
-    """A served cloud and the functions of s.yaml, in processes of their own."""
+@pytest.fixture(scope="module", params=[deployed, uploaded], ids=["folders", "zips"])
+def world(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[LocalCloud, Deployment]]:
+    """A served cloud and the functions of s.yaml, in processes of their own.
+
+    From the folders of this repository on the Python that runs the tests; then from zips on Python 3.12.
+    """
     cloud = LocalCloud()
-    with running_server(cloud) as url, deployed(url, tmp_path_factory.mktemp("deployed")) as deployment:
+    with running_server(cloud) as url, request.param(url, tmp_path_factory.mktemp("world")) as deployment:
         yield cloud, deployment
 
 
@@ -86,6 +92,21 @@ def test_a_rejected_sample_raises_and_has_no_effect(world: tuple[LocalCloud, Dep
     error = json.loads(invocation.payload)
     assert error["errorType"] == "NotSettledError"
     assert "event rejected: " in error["errorMessage"]
+    assert cloud.calls == []
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in (EVENTS / "ignored").iterdir()))
+@pytest.mark.parametrize("function", EDGE + SEARCH)
+def test_an_ignored_sample_is_no_error(
+    world: tuple[LocalCloud, Deployment], name: str, function: str
+) -> None:
+    """An ignored sample returns, says that it is ignored, and leads to no call, in either function."""
+    cloud, deployment = world
+    cloud.reset()
+    seed(cloud)
+    invocation = deployment.invoke(function, sample(f"ignored/{name}"))
+    assert invocation.ok, invocation.payload
+    assert [one["result"] for one in json.loads(invocation.payload)["outcomes"]] == ["ignored"]
     assert cloud.calls == []
 
 

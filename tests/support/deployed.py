@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from localcloud.deployment import Deployment
 from localcloud.template import read_template
@@ -15,19 +15,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+BINDINGS: Final = {"edge": [EDGE_BINDING], "search": [SEARCH_BINDING]}
+"""The usual bindings, in mode apply."""
+
+
+def caller_environment(url: str) -> dict[str, str]:
+    """The environment of a caller who has functions call the cloud at `url`."""
+    return {
+        "PATH": os.environ["PATH"],
+        "ENLIST_ENDPOINT_URL": url,
+        "ALIBABA_CLOUD_ACCESS_KEY_ID": "test",
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "test",
+    }
+
 
 @contextmanager
 def deployed(url: str, folder: Path, **environ: str) -> Iterator[Deployment]:
-    """s.yaml deployed against the cloud at `url`, with the usual bindings in mode apply."""
+    """s.yaml deployed against the cloud at `url`, with the usual bindings."""
     bindings = folder / "packed.json"
-    bindings.write_text(json.dumps({"edge": [EDGE_BINDING], "search": [SEARCH_BINDING]}))
-    environment = {
-        "PATH": os.environ["PATH"],
-        "ENLIST_ENDPOINT_URL": url,
-        "ENLIST_BINDINGS": str(bindings),
-        "ALIBABA_CLOUD_ACCESS_KEY_ID": "test",
-        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "test",
-        **environ,
-    }
+    bindings.write_text(json.dumps(BINDINGS))
+    environment = {**caller_environment(url), "ENLIST_BINDINGS": str(bindings), **environ}
     with Deployment(read_template(ROOT / "s.yaml", environment=environment), environment) as deployment:
         yield deployment

@@ -1,0 +1,89 @@
+"""What a deployment uploads, functions' zips and the layer's, unpacked and run on a Python 3.12 alone."""
+
+from __future__ import annotations
+
+import json
+import platform
+import zipfile
+from contextlib import contextmanager
+from dataclasses import replace
+from io import BytesIO
+from typing import TYPE_CHECKING, Final
+
+from localcloud.deployment import Deployment
+from localcloud.template import read_template
+from tests.support.deployed import BINDINGS, caller_environment
+from tests.support.product import ROOT
+from tests.support.programs import missing, requires
+from tools.layer.__main__ import TARGET
+from tools.layer.build import zip_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from localcloud.template import Template
+
+LAYER: Final = ROOT / TARGET
+_SOURCES: Final = ("shared/*/**/*.py", "tools/layer/*.py", "requirements/layer.txt")
+
+
+def fc_python() -> Path:
+    """A Python 3.12 on which the layer's compiled code runs. Skips the test when there is none."""
+    if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
+        missing("linux-x86_64", "the layer has code compiled for it; run the test on such a machine")
+    return requires("python3.12")
+
+
+def unpacked_layer(folder: Path) -> Path:
+    """The built layer, unpacked, as /opt. Skips the test when it is missing or older than its sources."""
+    if not LAYER.is_file():
+        missing(str(TARGET), "run ./dev layer")
+    built = LAYER.stat().st_mtime
+    for source in (path for pattern in _SOURCES for path in ROOT.glob(pattern)):
+        if source.stat().st_mtime > built:
+            missing(str(TARGET), f"{source.relative_to(ROOT)} is newer than what is there; run ./dev layer")
+    return _unpacked(LAYER.read_bytes(), folder)
+
+
+def uploaded_code(source: Path, folder: Path) -> Path:
+    """A function's folder, zipped and unpacked again, with the usual bindings packed beside the code.
+
+    fc3 puts everything into the zip, hidden files too, but for what `.fcignore` names.
+    """
+    ignored = set((source / ".fcignore").read_text().split())
+    if any(set(name) & set("*?[]!/#\\") for name in ignored):
+        raise ValueError(f"{source / '.fcignore'}: here only plain names can be read")
+    files = {
+        path.relative_to(source): path.read_bytes()
+        for path in source.rglob("*")
+        if path.is_file() and not ignored.intersection(path.relative_to(source).parts)
+    }
+    named = {path.as_posix(): data for path, data in files.items()}
+    return _unpacked(zip_bytes(named | {"bindings.json": json.dumps(BINDINGS).encode()}), folder)
+
+
+@contextmanager
+def uploaded(url: str, folder: Path) -> Iterator[Deployment]:
+    """s.yaml deployed from zips against the cloud at `url`. Skips the test where that cannot be."""
+    python = fc_python()
+    environment = caller_environment(url)
+    template = uploaded_template(read_template(ROOT / "s.yaml", environment=environment), folder)
+    with Deployment(template, environment, python=python) as deployment:
+        yield deployment
+
+
+def uploaded_template(template: Template, folder: Path) -> Template:
+    """A template whose functions and layer come out of their zips, into folders below `folder`."""
+    layer = unpacked_layer(folder / "opt")
+    functions = (
+        replace(spec, code=uploaded_code(spec.code, folder / spec.key), layers=(layer,))
+        for spec in template.functions
+    )
+    return replace(template, functions=tuple(functions))
+
+
+def _unpacked(data: bytes, folder: Path) -> Path:
+    with zipfile.ZipFile(BytesIO(data)) as archive:
+        archive.extractall(folder)
+    return folder
