@@ -1,7 +1,9 @@
 """The functions and triggers of an s.yaml, as the local runtime needs them. Runs nothing, calls nothing.
 
 Read are `vars`, `template` and the resources of component fc3 in edition 3.0.0; resources of other
-components, triggers of other types and keys that only matter in the cloud (role, tags, …) are left out.
+components, triggers of other types and keys that only matter in the cloud (role, tags, …) are left out. That
+is lenient on purpose: a file is run here while it is being written, and fc3 grows faster than this does. What
+keeps a wrong file from being deployed is `tools.template`, which is strict and reads through the same tree.
 
 Layers: an s.yaml names layers by ARN, and what is behind an ARN exists only in the cloud. Here every ARN
 stands for the same local folders, `layer_folders`: by default the folder `shared` beside the file, which is
@@ -13,11 +15,10 @@ therefore found here and not in the cloud.
 from __future__ import annotations
 
 import sysconfig
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic.alias_generators import to_camel
@@ -25,7 +26,11 @@ from pydantic.alias_generators import to_camel
 from fctoolkit.errors import PatternError
 from fctoolkit.pattern import Pattern, compile_pattern
 from localcloud.template_references import References
-from localcloud.template_source import Node, Place, TemplateError, load, merge
+from localcloud.template_resources import resolved_props, resources
+from localcloud.template_source import Node, Place, TemplateError, load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 DEFAULT_ACCOUNT_ID: Final = "1234567890123456"
 EDITION: Final = "3.0.0"
@@ -168,12 +173,12 @@ def read_template(
     if edition is None or edition.content != EDITION:
         raise TemplateError((edition or document).place, f"expected `edition: {EDITION}`")
     layers = tuple(layer_folders) if layer_folders is not None else local_layer_folders(file.parent)
-    reader = _Reader(document, References(document, file.parent, environment, account_id), layers)
+    reader = _Reader(References(document, file.parent, environment, account_id), layers)
     return Template(file, tuple(reader.functions()))
 
 
 class _Model(BaseModel):
-    """Keys in camel case; unknown ones are left to `s verify`, since fc3 grows faster than this."""
+    """Keys in camel case; unknown ones are left to `tools.template`."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="ignore", frozen=True)
 
@@ -244,21 +249,17 @@ _M = TypeVar("_M", bound=_Model)
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    document: Node
     references: References
     layer_folders: tuple[Path, ...]
 
     def functions(self) -> Iterator[FunctionSpec]:
-        resources = self.document.get("resources")
-        if resources is None or not isinstance(resources.content, Mapping):
-            raise TemplateError((resources or self.document).place, "expected a mapping `resources`")
-        for key, resource in resources.content.items():
+        for key, resource in resources(self.references.document):
             component = resource.get("component")
             if component is not None and str(component.content).partition("@")[0] == "fc3":
                 yield self._function(key, resource)
 
     def _function(self, key: str, resource: Node) -> FunctionSpec:
-        props = self._props(key, resource)
+        props = resolved_props(self.references, key, resource)
         model = _validate(_Function, props)
         log = model.log_config if isinstance(model.log_config, _LogConfig) else None
         hook = model.instance_lifecycle_config.initializer
@@ -279,28 +280,6 @@ class _Reader:
             log_store=log.logstore if log else "",
             triggers=tuple(_triggers(model.triggers, props)),
         )
-
-    def _props(self, key: str, resource: Node) -> Node:
-        """The resource's `props`, laid on the template that it extends, with all references resolved."""
-        own = resource.get("props") or Node({}, resource.place)
-        extend = resource.get("extend")
-        if extend is not None:
-            own = merge(self._base(extend), own)
-        this = merge(resource, Node({"name": Node(key, resource.place), "props": own}, resource.place))
-        return self.references.resolve(own, this)
-
-    def _base(self, extend: Node) -> Node:
-        name, ignored = extend.get("name"), extend.get("ignore")
-        templates = self.document.get("template")
-        base = templates.get(str(name.content)) if templates is not None and name is not None else None
-        if base is None or not isinstance(base.content, Mapping):
-            raise TemplateError(extend.place, "`extend` needs the `name` of a mapping under `template`")
-        left_out = (
-            {str(node.content) for node in ignored.content}
-            if ignored and isinstance(ignored.content, tuple)
-            else set()
-        )
-        return Node({key: node for key, node in base.content.items() if key not in left_out}, base.place)
 
     def _code_folder(self, code: str | _Code, props: Node) -> Path:
         folder = (self.references.folder / (code if isinstance(code, str) else code.src)).resolve()

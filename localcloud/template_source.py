@@ -45,12 +45,16 @@ class TemplateError(ConfigurationError):
         super().__init__(f"{place}: {reason}")
 
 
+class UnknownValueError(TemplateError):
+    """A value that only a deployment knows, such as a resource's output. The file may still be right."""
+
+
 Content: TypeAlias = JsonScalar | Mapping[str, "Node"] | tuple["Node", ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A value of the file and its place. Mappings and lists hold nodes again."""
+    """A value of the file and the place of its key. Mappings and lists hold nodes again."""
 
     content: Content
     place: Place
@@ -150,6 +154,12 @@ def _key(key: object, place: Place) -> str:
 
 
 def _inside(container: CommentedMap | CommentedSeq, key: object, place: Place) -> Place:
-    """The place of the value under `key`. A key merged by `<<` takes its container's."""
+    """The place of a list's item or a mapping's key. A key merged by `<<` stands where it was written."""
     position = (container.lc.data or {}).get(key)
-    return Place(place.file, (position[-2] if position else container.lc.line) + 1)
+    if position is not None:
+        return Place(place.file, position[0] + 1)
+    merged = container.merge if isinstance(container, CommentedMap) else ()
+    for other in merged:
+        if key in other:
+            return _inside(other, key, place)
+    return Place(place.file, container.lc.line + 1)

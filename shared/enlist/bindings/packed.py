@@ -5,17 +5,20 @@ Source of the file's format: `enlist.bindings.model`; packed files add `format` 
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from enlist.bindings.model import Bindings
+from enlist.bindings.model import Bindings, EdgeBinding, PeerMatch, SearchBinding
 from enlist.errors import BindingsError, Problem
 from fctoolkit.errors import ConfigurationError
 from fctoolkit.strictjson import JsonError, decode, dotted
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from fctoolkit.jsontypes import JsonObject
 
 PACKED_FORMAT = 1
@@ -58,18 +61,44 @@ def problems_of(error: ValidationError) -> list[tuple[tuple[str | int, ...], str
         (
             # pydantic puts the chosen branch of a union, such as <ids>, into the path.
             tuple(step for step in item["loc"] if isinstance(step, int) or not step.startswith("<")),
-            _WORDS.get(item["type"]) or item["msg"].removeprefix("Value error, "),
+            _message(item["type"], item["loc"], item["msg"].removeprefix("Value error, ")),
         )
         for item in error.errors(include_url=False, include_context=False, include_input=False)
     ]
 
 
+def _message(kind: str, place: tuple[str | int, ...], message: str) -> str:
+    """What is wrong and what to do, in the words of a file."""
+    key = str(place[-1]) if place else ""
+    if kind == "extra_forbidden":
+        known = sorted(_model_at(place[:-1]).model_fields)
+        close = get_close_matches(key, known, n=1, cutoff=0.7)
+        fix = f"did you mean {close[0]}?" if close else f"take it out; known are {', '.join(known)}"
+        return f"there is no such key here; {fix}"
+    if kind == "missing":
+        return f"is required; add `{key}`"
+    return _WORDS.get(kind, message)
+
+
+def _model_at(place: tuple[str | int, ...]) -> type[BaseModel]:
+    """The model whose keys stand at a place."""
+    match place:
+        case ():
+            return Bindings
+        case ("edge", int()):
+            return EdgeBinding
+        case ("search", int()):
+            return SearchBinding
+        case _:
+            return PeerMatch
+
+
 _WORDS = {
-    "extra_forbidden": "there is no such key here",
-    "missing": "is required",
-    "too_short": "must not be empty",
-    "tuple_type": "must be a list",
-    "dict_type": "must be a mapping",
+    "too_short": "must not be empty; give at least one entry",
+    "tuple_type": "must be a list; write [one, two]",
+    "dict_type": "must be a mapping; write {key: [value]}",
+    "string_type": "must be a text; put it in quotes",
+    "timezone_aware": "has no timezone; end the time in Z or in an offset such as +08:00",
 }
 """Pydantic's kinds of error in the words of a file."""
 

@@ -187,7 +187,10 @@ def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
         ('{"format": 2, "edge": []}', "format: expected 1; pack the file again"),
         ('{"format": "1", "edge": []}', "format: expected 1; pack the file again"),
         ('{"format": 1, "edge": []}', "no binding: give at least one under edge or search"),
-        ('{"format": 1, "colour": 1}', "colour: there is no such key here"),
+        (
+            '{"format": 1, "colour": 1}',
+            "colour: there is no such key here; take it out; known are edge, search",
+        ),
     ],
 )
 def test_a_packed_file_that_cannot_be_used_says_why(tmp_path: Path, text: str, problem: str) -> None:

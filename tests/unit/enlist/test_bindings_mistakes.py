@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -10,9 +11,6 @@ from enlist.bindings.packed import load_bindings
 from enlist.errors import BindingsError, Problem
 from fctoolkit.errors import ConfigurationError
 from tests.support.enlist_bindings import GOOD_YAML
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _TIME = "expected a time with a zone, such as 2026-11-01T00:00:00Z"
 _ID = "expected letters, digits, - and _, at most 128"
@@ -48,7 +46,7 @@ def test_the_file_that_the_mistakes_are_made_in_is_good(tmp_path: Path) -> None:
         ("cluster: c1", "cluster: c1\n    mode: on", "5:11: edge[0].mode", "'plan' or 'apply'"),
         ("cluster: c1", "cluster: c1/../c2", "4:14: edge[0].cluster", _ID),
         ("cluster: c1", "cluster: ''", "4:14: edge[0].cluster", _ID),
-        ("cluster: c1", "cluster: 12", "4:14: edge[0].cluster", "valid string"),
+        ("cluster: c1", "cluster: 12", "4:14: edge[0].cluster", "must be a text; put it in quotes"),
         ("cluster: c1", "cluster: c1\n    nodepool: a b", "5:15: edge[0].nodepool", _ID),
         ("    cluster: c1\n", "", "2:5: edge[0].cluster", "required"),
         ("    region: cn-hangzhou\n", "", "2:5: edge[0].region", "required"),
@@ -72,12 +70,12 @@ def test_the_file_that_the_mistakes_are_made_in_is_good(tmp_path: Path) -> None:
             "8:18: search[0].match.cpu",
             "no such fact: cpu; known facts: arch",
         ),
-        ("cluster: c1", "cluster: c1\n    os: CentOS", "5:9: edge[0].os", "must be a list"),
+        ("cluster: c1", "cluster: c1\n    os: CentOS", "5:9: edge[0].os", "must be a list; write ["),
         ("cluster: c1", "cluster: c1\n    os: []", "5:9: edge[0].os", "must not be empty"),
         ("cluster: c1", "cluster: c1\n    os: [{x: 1}]", "5:9: edge[0].os", "unknown operator 'x'"),
         ("[es-cn-hub1]", "es-cn-hub1", "10:12: search[0].peers", _PEERS),
         ("[es-cn-hub1]", "", "10:5: search[0].peers", _PEERS),
-        ("cluster: c1", "cluster:", "4:5: edge[0].cluster", "valid string"),
+        ("cluster: c1", "cluster:", "4:5: edge[0].cluster", "must be a text; put it in quotes"),
         ("[es-cn-hub1]", "[]", "10:12: search[0].peers", "must not be empty"),
         ("[es-cn-hub1]", "[es-1, i-1]", "10:19: search[0].peers[1]", _SEARCH_ID),
         ("[es-cn-hub1]", "{vpcId: [a]}", "10:20: search[0].peers.vpcId", "there is no such key here"),
@@ -96,6 +94,63 @@ def test_a_mistake_is_shown_where_it_is(tmp_path: Path, old: str, new: str, plac
         f"{where}: {field}": said for where, field, said in problems(tmp_path, GOOD_YAML.replace(old, new))
     }
     assert message in found[place]
+
+
+SHIPPED = (Path(__file__).parents[3] / "bindings.yaml").read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Slip:
+    """`old` in the shipped file becomes `new`; what begins with `at` is complained about, in these words."""
+
+    old: str
+    new: str
+    at: str
+    words: str
+
+
+SLIPS = {
+    "a misspelt key": Slip("max_per_run:", "max_per_rn:", "20\n", "did you mean max_per_run?"),
+    "a kind that is not there": Slip("search:", "edges: []\nsearch:", "[]\nsearch", "did you mean edge?"),
+    "a key of nobody's": Slip(
+        "cluster: c1", "colour: red\n    cluster: c1", "red\n", "take it out; known are cluster, "
+    ),
+    "another mode": Slip("    mode: plan\n", "    mode: dry\n", "dry\n", "'plan' or 'apply'"),
+    "no region": Slip("    region: cn-hangzhou #", "    #", "name: hangzhou-edge", "add `region`"),
+    "no cluster": Slip("    cluster: ", "    # ", "name: hangzhou-edge", "add `cluster`"),
+    "a number as a cluster": Slip("c1f0a2b3c4d5e6f708192a3b4c5d6e7f8", "12", "12\n", "put it in quotes"),
+    "a host as a region": Slip("cn-hangzhou #", "cs.example.com #", "cs.example.com", "such as cn-hangzhou"),
+    "a time without a zone": Slip("00:00:00Z", "00:00:00", "2026-11-01T", "end the time in Z"),
+    "a day as a time": Slip(
+        "2026-11-01T00:00:00Z", "2026-11-01", "2026-11-01", "such as 2026-11-01T00:00:00Z"
+    ),
+    "a limit of none": Slip("max_per_run: 20", "max_per_run: 0", "0\n\n", "greater than or equal to 1"),
+    "an empty match": Slip(
+        "match:\n      vpcId: [vpc-logs]\n      tags: {enlist: [logs]}",
+        "match: {}",
+        "{}\n",
+        "give at least one entry",
+    ),
+    "a fact of the other kind": Slip("vpcId: [vpc-logs]", "cpu: [4]", "[4]", "known facts: archType"),
+    "a value without its list": Slip("[vpc-logs]", "vpc-logs", "vpc-logs\n", "expected an array"),
+    "an operator that is not there": Slip(
+        "[{prefix: cn-hangzhou}]", "[{prefx: cn}]", "[{prefx", "did you mean 'prefix'?"
+    ),
+    "peers of another kind": Slip("[es-cn-hub000000000001]", "everybody", "everybody", "or same-binding"),
+    "a peer by another id": Slip("es-cn-hub000000000001", "i-1", "i-1", "such as es-cn-"),
+}
+
+
+@pytest.mark.parametrize("name", SLIPS)
+def test_a_slip_in_the_shipped_file_is_refused_with_a_fix(tmp_path: Path, name: str) -> None:
+    """The shipped file with one mistake is refused at its line and column, and told what to write."""
+    slip = SLIPS[name]
+    assert slip.old in SHIPPED
+    text = SHIPPED.replace(slip.old, slip.new, 1)
+    before = text[: text.index(slip.at)]
+    place = f"{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
+    found = {where: said for where, _, said in problems(tmp_path, text)}
+    assert slip.words in found[place]
 
 
 @pytest.mark.parametrize(

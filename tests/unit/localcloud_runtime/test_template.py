@@ -195,7 +195,7 @@ def test_local_layers(tmp_path: Path) -> None:
         ("{STAGE: own}", "{FC_STAGE: own}", 23, "FC_STAGE"),
         ("{STAGE: own}", "{_STAGE: own}", 23, "_STAGE"),
         ("code: ./src/ingest", "code: ./absent", 21, "does not exist"),
-        ("      handler: index.handler\n", "", 19, "handler: Field required"),
+        ("      handler: index.handler\n", "", 18, "handler: Field required"),
         ("methods: [GET, POST]", "methods: []", 27, "methods: "),
         ('{"source": ["acs.ens"]}', '{"source": [{"near": 1}]}', 31, "eventRuleFilterPattern: source"),
         ("triggerName: created", "triggerName: 1st", 28, "triggerName: "),

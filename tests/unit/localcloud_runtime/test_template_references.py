@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from localcloud.template_references import References
-from localcloud.template_source import Node, Place, TemplateError, load
+from localcloud.template_source import Node, Place, TemplateError, UnknownValueError, load
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,11 +24,14 @@ vars:
   mine: ${this.props.functionName}
   circle: ${vars.circle2}
   circle2: ${vars.circle}
+template: {base: {memory: 5}}
+resources:
+  other: {extend: {name: base}, props: {region: "${vars.a.b}"}}
 """
 
 
 def resolve(folder: Path, value: str, **environment: str) -> JsonValue:
-    """Resolves `value`, which stands at line 9 of a file with the variables above."""
+    """Resolves `value`, which stands at line 12 of a file with the variables above."""
     resource = "resource: {name: key, props: {functionName: fn}}\n"
     (folder / "s.yaml").write_text(f"{VARIABLES}{resource}value: {value}\n")
     document = load(folder / "s.yaml")
@@ -58,6 +61,8 @@ def resolve(folder: Path, value: str, **environment: str) -> JsonValue:
         ("${config('AccountID')}", "1000"),
         ("${this.name}", "key"),
         ("${vars.mine}", "fn"),
+        ("${resources.other.props.region}", "deep"),
+        ("${resources.other.props.memory}", 5),
         ("[{a: '${vars.a.b}'}]", [{"a": "deep"}]),
         ("no reference: $5 {x}", None),
     ],
@@ -85,7 +90,9 @@ def test_paths(tmp_path: Path) -> None:
         ("${this.props.absent}", "${this.props.absent} names nothing"),
         ("${file('./x')}", "file('./x') cannot be resolved here"),
         ("${config('AccessKeyID')}", "config('AccessKeyID') cannot be resolved here"),
-        ("${resources.a.output.url}", "${resources.a.output.url} cannot be resolved here"),
+        ("${resources.other.output.url}", "cannot be resolved here: outputs exist after a deployment"),
+        ("${resources.other.props.absent}", "${resources.other.props.absent} names nothing"),
+        ("${resources.absent.output.url}", "${resources.absent.output.url} names nothing"),
         ("x-${vars.a.list}", "is a mapping or a list"),
         ("${vars.a.b", "is not closed"),
         ("${vars.circle}", "leads back to itself: vars.circle -> vars.circle2 -> vars.circle"),
@@ -97,7 +104,17 @@ def test_what_cannot_be_resolved(tmp_path: Path, value: str, message: str) -> No
         resolve(tmp_path, f"'{value}'" if "'" not in value else value)
     assert message in caught.value.reason
     assert caught.value.place.file == tmp_path / "s.yaml"
-    assert caught.value.place.line in {6, 7, 9}
+    assert caught.value.place.line in {6, 7, 12}
+
+
+def test_what_cannot_be_resolved_can_be_reported_instead(tmp_path: Path) -> None:
+    """A reader that reports gets every error, keeps such values as written, and knows which may be right."""
+    (tmp_path / "s.yaml").write_text("vars: {a: 1}\nv: ['${vars.a}', '${vars.b}', \"${env('X')}\"]\n")
+    document = load(tmp_path / "s.yaml")
+    errors: list[TemplateError] = []
+    resolved = References(document, tmp_path, {}, "1").resolve(document, None, errors.append)
+    assert resolved.at(["v"]).plain() == [1, "${vars.b}", "${env('X')}"]
+    assert [isinstance(error, UnknownValueError) for error in errors] == [False, True]
 
 
 @settings(max_examples=200, deadline=None)

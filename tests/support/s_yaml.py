@@ -1,0 +1,29 @@
+"""The shipped s.yaml, to make mistakes in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tools.template.lint import lint
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = (ROOT / "s.yaml").read_text(encoding="utf-8")
+
+
+def problems_of(folder: Path, text: str, name: str = "s.yaml") -> list[tuple[int, str, str]]:
+    """Line, path, and both sentences of each problem of a file with this text beside the functions' code.
+
+    Notes are left out.
+    """
+    if not (folder / "functions").exists():
+        (folder / "functions").symlink_to(ROOT / "functions")
+    file = folder / name
+    file.write_text(text, encoding="utf-8")
+    problems = [problem for problem in lint(file).problems if not problem.is_note]
+    assert {problem.file for problem in problems} <= {str(file)}
+    return [(one.line, one.path, f"{one.wrong}; {one.fix}") for one in problems]
+
+
+def line_of(text: str, mark: str) -> int:
+    """The line that `mark` stands in for the first time, counted from 1."""
+    return text[: text.index(mark)].count("\n") + 1

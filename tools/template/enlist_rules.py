@@ -1,0 +1,173 @@
+"""Rules about functions of Enlist: those with a variable ENLIST_*, or whose code imports the product.
+
+What the variables are called and may hold is asked of the product itself, so that no list is kept here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Final, get_args
+
+from enlist.settings import Settings
+from enlist.signals import SignalRules
+from enlist.sources import Kind
+from fctoolkit.errors import ConfigurationError
+from tools.template.problems import nearest
+
+if TYPE_CHECKING:
+    from tools.template.function import Function, Rule
+    from tools.template.problems import Problem
+
+PREFIX: Final = "ENLIST_"
+_IMPORT: Final = re.compile(rb"^(from|import) enlist\b", re.MULTILINE)
+
+LONGEST_CALLS: Final = 20
+"""Seconds that an invocation needs beside waiting for a task: it looks, writes and looks again."""
+
+
+class _Asked(Mapping[str, str]):
+    """An environment in which nothing is set, and which keeps the names it was asked for."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def __getitem__(self, name: str) -> str:
+        self.names.append(name)
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+def applies_to(function: Function) -> bool:
+    """Whether it is a function of Enlist."""
+    if any(name.upper().startswith(PREFIX) for name in function.variables):
+        return True
+    code = function.text("code", "src") or function.text("code")
+    folder = function.folder / code if code else None
+    return folder is not None and any(_IMPORT.search(file.read_bytes()) for file in folder.glob("*.py"))
+
+
+def known_variables() -> frozenset[str]:
+    """The ENLIST_* variables that the product reads."""
+    asked = _Asked()
+    Settings.from_environment(asked)
+    return frozenset(name for name in asked.names if name.startswith(PREFIX))
+
+
+def variables(function: Function) -> Iterator[Problem]:
+    """Each ENLIST_* variable is one that the product reads, with a value that it takes."""
+    known = known_variables()
+    for name, value in function.variables.items():
+        if not name.upper().startswith(PREFIX):
+            continue
+        if name not in known:
+            near = nearest(name, known)
+            fix = f"did you mean {near}?" if near else f"take it out; known are {', '.join(sorted(known))}"
+            yield value.problem(f"the functions read no {name}", fix)
+        elif value.text is not None and not value.text.startswith("sqlite:"):
+            try:
+                settings = Settings.from_environment({name: value.text})
+                for kind in get_args(Kind):
+                    SignalRules.of(kind, settings.signals)
+            except ConfigurationError as error:
+                wrong, _, fix = str(error).removeprefix(f"{name}: ").partition(". ")
+                yield value.problem(wrong, fix or "correct the value, or take the variable out")
+
+
+def store(function: Function) -> Iterator[Problem]:
+    """What instances of the function share is one store, or there is one instance.
+
+    A store with leases brings a rule of its own to this place: a lease that is shorter than the function's
+    timeout ends while its owner still works.
+    """
+    value = function.variables.get("ENLIST_STORE")
+    if value is not None and not value.is_known:
+        return
+    if value is not None and value.text:
+        if value.text.startswith("sqlite:"):
+            yield value.problem(
+                "on FC each instance has a disk of its own, so sqlite keeps two of them from nothing",
+                "name a Redis, or take the variable out and keep reservedConcurrency at 1",
+            )
+        return
+    reserved = function.props.get("concurrencyConfig", "reservedConcurrency")
+    if reserved is None or (reserved.is_known and reserved.number != 1):
+        yield (reserved or function.props.get("concurrencyConfig") or function.props).problem(
+            "without ENLIST_STORE, two instances at a time could attach one machine twice",
+            "write concurrencyConfig: {reservedConcurrency: 1}",
+        )
+
+
+def required(function: Function) -> Iterator[Problem]:
+    """What the product cannot do without, and FC's default is no help."""
+    for key, reason, fix in (
+        ("timeout", "FC's default of 3 s ends most invocations half-way", "add `timeout: 60`"),
+        ("memorySize", "the size that it was measured with should be said", "add `memorySize: 512`"),
+        ("cpu", "the size that it was measured with should be said", "add `cpu: 0.35`"),
+        ("role", "without a role, the function may call nothing", "add `role` with the ARN of one from ram/"),
+        ("logConfig", "its outcomes are in its logs", "add `logConfig` with project and logstore"),
+        ("asyncInvokeConfig", "failed events must end in a queue", "add `asyncInvokeConfig` with onFailure"),
+    ):
+        if function.props.get(key) is None:
+            yield function.props.problem(f"{key} is missing: {reason}", fix)
+
+
+def packages(function: Function) -> Iterator[Problem]:
+    """The product's packages come in a layer, or with the code."""
+    code, layers = function.text("code", "src") or function.text("code"), function.props.get("layers")
+    if code is None or (layers is not None and next(layers.elements(), None) is not None):
+        return
+    if not (function.folder / code / "enlist").is_dir():
+        yield (layers or function.props).problem(
+            "the code has no package enlist, and there is no layer to bring it",
+            "add `layers` with the ARN that ./dev deploy publishes",
+        )
+
+
+def times(function: Function) -> Iterator[Problem]:
+    """The function has time for what it is told to wait for."""
+    timeout = function.props.get("timeout")
+    if timeout is None or timeout.number is None:
+        return
+    wait = function.variables.get("ENLIST_TASK_WAIT")
+    try:
+        seconds = float(wait.text or 0) if wait is not None and wait.text is not None else 0.0
+    except ValueError:
+        seconds = 0.0
+    if wait is not None and seconds + LONGEST_CALLS > timeout.number:
+        yield wait.problem(
+            f"of the function's {timeout.number:g} s, waiting leaves no {LONGEST_CALLS} s for its calls",
+            f"write a timeout of {seconds + LONGEST_CALLS:g} or more, or wait less",
+        )
+    hook = function.props.get("instanceLifecycleConfig", "initializer", "timeout")
+    if hook is not None and hook.number is not None and hook.number > timeout.number:
+        yield hook.problem(
+            f"the initializer may take longer than the function's own {timeout.number:g} s",
+            f"write {timeout.number:g} or less; it reads settings and bindings",
+        )
+
+
+def doors(function: Function) -> Iterator[Problem]:
+    """Only signed requests come in, events keep their envelope, and a timer repeats what was missed."""
+    for trigger in function.triggers("http"):
+        kind = trigger.get("triggerConfig", "authType")
+        if kind is not None and kind.text == "anonymous":
+            yield kind.problem("anybody could have machines attached", "write authType: function")
+    for trigger in function.triggers("eventbridge"):
+        schema = trigger.get("triggerConfig", "eventSinkConfig", "deliveryOption", "eventSchema")
+        if schema is not None and schema.text == "RawData":
+            yield schema.problem(
+                "signals are known by source and type, which RawData drops", "write CloudEvents"
+            )
+    if not any(True for _ in function.triggers("timer")):
+        yield (function.props.get("triggers") or function.props).problem(
+            "nothing repeats what an event missed", "add a timer trigger, such as cronExpression: '@every 5m'"
+        )
+
+
+ENLIST_RULES: Final[tuple[Rule, ...]] = (variables, store, required, packages, times, doors)

@@ -1,0 +1,144 @@
+"""All problems of an s.yaml. Reads files, runs nothing, calls nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from localcloud.template import DEFAULT_ACCOUNT_ID
+from localcloud.template_references import References
+from localcloud.template_resources import extended_props, itself
+from localcloud.template_source import Node, TemplateError, UnknownValueError, load
+from tools.template.document_model import document_problems
+from tools.template.enlist_rules import ENLIST_RULES, applies_to
+from tools.template.function import Function
+from tools.template.function_model import FUNCTION
+from tools.template.function_rules import FUNCTION_RULES
+from tools.template.problems import Problem, Value, problem_at
+from tools.template.shapes import check
+from tools.template.trigger_rules import TRIGGER_RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MOST_RULES: Final = 10
+"""Rules on the default bus, by FC's page on cloud service events; EventBridge's own page says 50."""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was found in one file: its problems in order, and how much was looked at."""
+
+    problems: tuple[Problem, ...]
+    functions: int = 0
+    triggers: int = 0
+
+
+def lint(file: Path) -> Findings:
+    """Everything that is wrong with an s.yaml."""
+    try:
+        document = load(file.resolve())
+    except TemplateError as error:
+        return Findings((_unreadable(error, "file"),))
+    return lint_document(document, file.resolve().parent)
+
+
+def lint_document(document: Node, folder: Path) -> Findings:
+    """Everything that is wrong with the document, whose relative paths start from `folder`.
+
+    References to the environment take their defaults.
+    """
+    found: list[Problem] = list(document_problems(Value(document)))
+    references = References(document, folder, {}, DEFAULT_ACCOUNT_ID)
+    functions = list(_functions(references, found))
+    for function in functions:
+        found += check(FUNCTION, function.props)
+        for rule in (*FUNCTION_RULES, *TRIGGER_RULES):
+            found += rule(function)
+        if applies_to(function):
+            for rule in ENLIST_RULES:
+                found += rule(function)
+    found += _same_names(functions)
+    found += _many_rules(functions)
+    return Findings(_once(found), len(functions), sum(len(list(one.triggers())) for one in functions))
+
+
+def _functions(references: References, found: list[Problem]) -> Iterator[Function]:
+    resources = references.document.get("resources")
+    if resources is None or not isinstance(resources.content, Mapping):
+        return
+    for key, resource in resources.content.items():
+        value = Value(resource, ("resources", key))
+        component = value.get("component")
+        if component is None or component.text is None:
+            continue
+        if component.text.partition("@")[0] != "fc3":
+            found.append(
+                component.problem(
+                    f"what component {component.text} needs is not known here",
+                    "check it with `s verify`",
+                    is_note=True,
+                )
+            )
+            continue
+        yield Function(_props(references, key, resource, found), references.folder)
+
+
+def _props(references: References, key: str, resource: Node, found: list[Problem]) -> Value:
+    steps = ("resources", key, "props")
+
+    def report(error: TemplateError) -> None:
+        if not isinstance(error, UnknownValueError):
+            found.append(_unreadable(error, ".".join(steps)))
+
+    try:
+        props = extended_props(references.document, resource)
+    except TemplateError as error:
+        report(error)
+        props = resource.get("props") or Node({}, resource.place)
+    return Value(references.resolve(props, itself(key, resource, props), report), steps)
+
+
+def _unreadable(error: TemplateError, path: str) -> Problem:
+    wrong, semicolon, fix = error.reason.partition("; ")
+    return problem_at(error.place, path, wrong, fix if semicolon else "correct it there")
+
+
+def _same_names(functions: list[Function]) -> Iterator[Problem]:
+    seen: set[tuple[str | None, str]] = set()
+    for function in functions:
+        name = function.props.get("functionName")
+        if name is None or name.text is None:
+            continue
+        place = function.text("region"), name.text
+        if place in seen:
+            yield name.problem(
+                f"two functions of this file are named {name.text}", "rename one: it would replace the other"
+            )
+        seen.add(place)
+
+
+def _many_rules(functions: list[Function]) -> Iterator[Problem]:
+    rules: dict[str | None, list[Value]] = {}
+    for function in functions:
+        for trigger in function.triggers("eventbridge"):
+            source = trigger.get("triggerConfig", "eventSourceConfig", "eventSourceType")
+            if source is not None and source.text == "Default":
+                rules.setdefault(function.text("region"), []).append(trigger)
+    for found in rules.values():
+        if len(found) > MOST_RULES:
+            yield found[MOST_RULES].problem(
+                f"this is rule {MOST_RULES + 1} on the default bus; one page of FC allows {MOST_RULES}",
+                "join patterns that differ in few values, or ask for a higher quota",
+                is_note=True,
+            )
+
+
+def _once(found: list[Problem]) -> tuple[Problem, ...]:
+    """In order; what several functions take from one template or anchor is said once."""
+    first: dict[tuple[str, int, str], Problem] = {}
+    for problem in found:
+        first.setdefault((problem.file, problem.line, problem.wrong), problem)
+    return tuple(sorted(first.values()))
