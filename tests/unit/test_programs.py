@@ -58,7 +58,7 @@ def test_a_run(tmp_path: Path, allowed: str | None, outcome: str) -> None:
     assert outcome in done.stdout, done.stdout
 
 
-def test_a_file_of_a_program_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shim_is_no_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A program that is on PATH and does not run counts as missing."""
     shim = tmp_path / "no-such-program"
     shim.write_text("#!/bin/sh\nexit 127\n")
