@@ -17,7 +17,15 @@ from localcloud.eventbridge import EventBus, Receipt, Rule
 from localcloud.runtime import FunctionProcess, Invocation
 from localcloud.runtime.process import new_request_id
 from localcloud.template import EventBridgeTrigger, FunctionSpec, HttpTrigger, Template, TimerTrigger
-from localcloud.triggers import HttpAnswer, HttpRequest, http_answer, http_event, timer_event
+from localcloud.triggers import (
+    HttpAnswer,
+    HttpRequest,
+    http_answer,
+    http_event,
+    passed_answer,
+    passed_request,
+    timer_event,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -142,9 +150,17 @@ class Deployment:
             known = ", ".join(sorted(methods)) or "nothing: it has no HTTP trigger"
             raise ConfigurationError(f"{spec.key} does not take {method} over HTTP; it takes {known}")
         request_id = new_request_id()
-        event = http_event(HttpRequest(method, path, headers or {}, body), spec, request_id, self._now())
-        invocation = self._processes[spec.key].invoke(event, request_id=request_id)
-        answer = http_answer(invocation.payload, request_id, invocation.error_type)
+        request = HttpRequest(method, path, headers or {}, body)
+        process = self._processes[spec.key]
+        if process.takes_http:
+            invocation = process.invoke(passed_request(request, spec), request_id=request_id)
+        else:
+            event = http_event(request, spec, request_id, self._now())
+            invocation = process.invoke(event, request_id=request_id)
+        if invocation.response is not None:
+            answer = passed_answer(invocation.response, request_id, invocation.error_type)
+        else:
+            answer = http_answer(invocation.payload, request_id, invocation.error_type)
         return HttpExchange(answer, invocation)
 
     def invoke(self, function: str, event: bytes) -> Invocation:

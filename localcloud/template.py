@@ -75,6 +75,15 @@ class Hook:
 
 
 @dataclass(frozen=True, slots=True)
+class CustomRuntime:
+    """`customRuntimeConfig`: what starts the web server that a function on a custom runtime is."""
+
+    command: tuple[str, ...] = ("/code/bootstrap",)
+    args: tuple[str, ...] = ()
+    port: int = 9000
+
+
+@dataclass(frozen=True, slots=True)
 class FunctionSpec:
     """One function.
 
@@ -88,6 +97,7 @@ class FunctionSpec:
         environment: `environmentVariables`.
         layers: local folders that stand for its layers, first wins; one that holds a folder `python` stands
             for /opt, any other for /opt/python.
+        custom: how it is started on a custom runtime; None on a built-in one.
     """
 
     key: str
@@ -102,6 +112,8 @@ class FunctionSpec:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     layers: tuple[Path, ...] = ()
     initializer: Hook | None = None
+    pre_stop: Hook | None = None
+    custom: CustomRuntime | None = None
     log_project: str = ""
     log_store: str = ""
     triggers: tuple[Trigger, ...] = ()
@@ -190,6 +202,13 @@ class _Hook(_Model):
 
 class _Lifecycle(_Model):
     initializer: _Hook | None = None
+    pre_stop: _Hook | None = None
+
+
+class _CustomRuntime(_Model):
+    command: tuple[str, ...] = Field(default=("/code/bootstrap",), min_length=1)
+    args: tuple[str, ...] = ()
+    port: int = Field(default=9000, ge=1, le=65535)
 
 
 class _Code(_Model):
@@ -213,13 +232,14 @@ class _Function(_Model):
     region: str
     function_name: str = Field(min_length=1, max_length=128)
     runtime: str
-    handler: str
+    handler: str = ""
     code: str | _Code
     timeout: int = Field(default=3, ge=1, le=86400)
     memory_size: int = Field(default=512, ge=128, le=32768, multiple_of=64)
     environment_variables: dict[str, str] = {}
     layers: tuple[str, ...] = ()
     instance_lifecycle_config: _Lifecycle = _Lifecycle()
+    custom_runtime_config: _CustomRuntime = _CustomRuntime()
     log_config: _LogConfig | str | None = None
     triggers: tuple[_Trigger, ...] = ()
 
@@ -261,8 +281,12 @@ class _Reader:
     def _function(self, key: str, resource: Node) -> FunctionSpec:
         props = resolved_props(self.references, key, resource)
         model = _validate(_Function, props)
+        is_custom = model.runtime.partition(".")[0] == "custom"
+        if not model.handler and not is_custom:
+            raise TemplateError(props.place, "handler: Field required")
         log = model.log_config if isinstance(model.log_config, _LogConfig) else None
-        hook = model.instance_lifecycle_config.initializer
+        hooks = model.instance_lifecycle_config
+        custom = model.custom_runtime_config
         return FunctionSpec(
             key=key,
             name=model.function_name,
@@ -275,7 +299,9 @@ class _Reader:
             account_id=self.references.account_id,
             environment=_variables(model.environment_variables, props),
             layers=self.layer_folders if model.layers else (),
-            initializer=Hook(hook.handler, hook.timeout) if hook else None,
+            initializer=_hook(hooks.initializer),
+            pre_stop=_hook(hooks.pre_stop),
+            custom=CustomRuntime(custom.command, custom.args, custom.port) if is_custom else None,
             log_project=log.project if log else "",
             log_store=log.logstore if log else "",
             triggers=tuple(_triggers(model.triggers, props)),
@@ -286,6 +312,10 @@ class _Reader:
         if not folder.is_dir():
             raise TemplateError(props.at(["code"]).place, f"the code folder {folder} does not exist")
         return folder
+
+
+def _hook(model: _Hook | None) -> Hook | None:
+    return Hook(model.handler, model.timeout) if model else None
 
 
 def _triggers(models: Sequence[_Trigger], props: Node) -> Iterator[Trigger]:

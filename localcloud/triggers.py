@@ -13,10 +13,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from localcloud.message import Request
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from fctoolkit.jsontypes import JsonObject
+    from localcloud.message import Response
     from localcloud.template import FunctionSpec, TimerTrigger
 
 # Which types count as text is not documented; these are, in the emulations that exist.
@@ -25,6 +28,10 @@ _TEXT_TYPES: Final = frozenset(
         *("application/json", "application/ld+json", "application/xml", "application/xhtml+xml"),
         *("application/atom+xml", "application/javascript", "application/x-www-form-urlencoded"),
     }
+)
+# Headers of a custom runtime's response that are FC's own, or belong to its connection.
+_NOT_PASSED: Final = frozenset(
+    {"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"}
 )
 
 
@@ -58,8 +65,6 @@ def http_event(request: HttpRequest, spec: FunctionSpec, request_id: str, at: fl
     headers = {_canonical(name): value for name, value in request.headers.items()}
     target = urlsplit(request.target)
     body, encoded = _event_body(request.body, headers.get("Content-Type", ""))
-    # FC makes up a host for each trigger; a name that cannot be resolved keeps anybody from calling it.
-    prefix = f"{spec.name}-{spec.account_id}"
     event: JsonObject = {
         "version": "v1",
         "rawPath": target.path,
@@ -69,8 +74,8 @@ def http_event(request: HttpRequest, spec: FunctionSpec, request_id: str, at: fl
         "queryParameters": {**_joined(parse_qsl(target.query, keep_blank_values=True))},
         "requestContext": {
             "accountId": spec.account_id,
-            "domainName": f"{prefix}.{spec.region}.fcapp.invalid",
-            "domainPrefix": prefix,
+            "domainName": _domain(spec),
+            "domainPrefix": _domain(spec).partition(".")[0],
             "http": {
                 "method": request.method,
                 "path": unquote(target.path),
@@ -91,7 +96,7 @@ def http_answer(payload: bytes, request_id: str, error_type: str = "") -> HttpAn
 
     A JSON object with a `statusCode` is taken apart; anything else is the body of a 200, as JSON.
     """
-    own = {"X-Fc-Request-Id": request_id, **({"X-Fc-Error-Type": error_type} if error_type else {})}
+    own = _own_headers(request_id, error_type)
     result = _json_object(payload)
     status = result.get("statusCode")
     if isinstance(status, bool) or not isinstance(status, int):
@@ -99,6 +104,27 @@ def http_answer(payload: bytes, request_id: str, error_type: str = "") -> HttpAn
     headers = result.get("headers")
     named = {name: str(value) for name, value in headers.items()} if isinstance(headers, dict) else {}
     return HttpAnswer(status, {**named, **own}, _answer_body(result))
+
+
+def passed_request(request: HttpRequest, spec: FunctionSpec) -> Request:
+    """An HTTP request as a custom runtime gets it: unchanged, at the host that the trigger has."""
+    path, _, query = request.target.partition("?")
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return Request(request.method, path, query, {"host": _domain(spec)} | headers, request.body)
+
+
+def passed_answer(response: Response, request_id: str, error_type: str = "") -> HttpAnswer:
+    """A custom runtime's own HTTP response as the caller gets it, without the headers that FC sets itself."""
+    headers = {
+        _canonical(name): value
+        for name, value in response.headers.items()
+        if name not in _NOT_PASSED and not name.startswith("x-fc-")
+    }
+    return HttpAnswer(response.status, headers | _own_headers(request_id, error_type), response.body)
+
+
+def _own_headers(request_id: str, error_type: str) -> dict[str, str]:
+    return {"X-Fc-Request-Id": request_id, **({"X-Fc-Error-Type": error_type} if error_type else {})}
 
 
 def _answer_body(result: JsonObject) -> bytes:
@@ -136,6 +162,11 @@ def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     for name, value in pairs:
         joined[name] = f"{joined[name]},{value}" if name in joined else value
     return joined
+
+
+def _domain(spec: FunctionSpec) -> str:
+    """FC makes up a host for each trigger; a name that cannot be resolved keeps anybody from calling it."""
+    return f"{spec.name}-{spec.account_id}.{spec.region}.fcapp.invalid"
 
 
 def _canonical(name: str) -> str:

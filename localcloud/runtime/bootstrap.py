@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 LENGTHS: Final = struct.Struct(">II")
 """What a frame starts with: the number of bytes of its head, JSON, and of its body."""
 
+PHASES: Final = {"invoke": "Invoke", "initialize": "Initialize", "pre-stop": "PreStop"}
+"""What FC's log lines call the kinds of frames."""
+
 MODERN_RUNTIMES: Final = frozenset({"python3.12"})
 """Runtimes whose context has neither `credentials` nor `service`."""
 
@@ -56,6 +59,7 @@ class Settings(TypedDict):
     name: str
     handler: str
     initializer: str
+    preStop: str
     runtime: str
     timeout: int
     memory: int
@@ -114,20 +118,25 @@ class Worker:
     def __init__(self, settings: Settings, formatter: RequestFormatter) -> None:
         self._settings = settings
         self._formatter = formatter
+        self._handlers = {
+            "invoke": settings["handler"],
+            "initialize": settings["initializer"],
+            "pre-stop": settings["preStop"],
+        }
         self._loaded: dict[str, Callable[..., object]] = {}
 
     def answer(self, frame: Frame) -> bytes:
         """Does what a frame asks for and packs the answer: `ok`, and the result or error payload as body."""
         request_id = str(frame.head["requestId"])
         self._formatter.request_id = request_id
-        initialize = frame.head["kind"] == "initialize"
-        phase = "Initialize" if initialize else "Invoke"
+        kind = str(frame.head["kind"])
+        phase = PHASES[kind]
         print(f"FC {phase} Start RequestId: {request_id}")
         failure = ""
         try:
             context = self._context(request_id)
-            function = self._load(self._settings["initializer" if initialize else "handler"])
-            result = serialize(function(context) if initialize else function(frame.body, context))
+            function = self._load(self._handlers[kind])
+            result = serialize(function(frame.body, context) if kind == "invoke" else function(context))
         except LoadError as error:
             result = dump(error.payload)
             failure = ", Error: Unhandled function error"

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from localcloud.runtime.folders import LocalFolders
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 BASICS: Final = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR"})
 """Variables of the caller that every program may need."""
+
+DEBIAN_11_AND_LATER: Final = frozenset({"python3.12", "custom.debian11", "custom.debian12"})
 
 OVERRIDES: Final = ("ENLIST_", "ALIBABA_CLOUD_")
 """Variables of the caller with these beginnings, and `LOG_LEVEL`, stand above those of s.yaml."""
@@ -26,7 +30,11 @@ def function_environment(spec: FunctionSpec, caller: Mapping[str, str]) -> dict[
     """The environment of one function: FC's variables over the caller's overrides over those of s.yaml."""
     basics = {name: value for name, value in caller.items() if name in BASICS}
     overrides = {name: value for name, value in caller.items() if is_override(name)}
-    return basics | dict(spec.environment) | overrides | _fc_variables(spec)
+    own = dict(spec.environment)
+    if spec.custom is not None:
+        folders = LocalFolders(spec.code, spec.layers)
+        own = {name: folders.translate(value) for name, value in own.items()}
+    return basics | own | overrides | _fc_variables(spec)
 
 
 def is_override(name: str) -> bool:
@@ -35,8 +43,8 @@ def is_override(name: str) -> bool:
 
 
 def _fc_variables(spec: FunctionSpec) -> dict[str, str]:
-    # Images on Debian 11 and later, which python3.12 is the first of, have renamed FC_VER_ID.
-    version = "FC_FUNCTION_VERSION" if spec.runtime == "python3.12" else "FC_VER_ID"
+    # Images on Debian 11 and later have renamed FC_VER_ID.
+    version = "FC_FUNCTION_VERSION" if spec.runtime in DEBIAN_11_AND_LATER else "FC_VER_ID"
     return {
         "FC_ACCOUNT_ID": spec.account_id,
         "FC_REGION": spec.region,

@@ -1,4 +1,4 @@
-"""One instance of a function: a process, two pipes to talk to it and one for its logs. Knows no events.
+"""One instance on a built-in runtime: a process, two pipes to talk to it, one for its logs. Knows no events.
 
 Works on Linux and macOS; pipes are inherited by number, which Windows does not have.
 """
@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Final
 
 from fctoolkit.errors import ConfigurationError
 from localcloud.runtime import bootstrap
+from localcloud.runtime.exchange import ExitedError, Reply, TimedOutError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from localcloud.runtime.bootstrap import Frame, Settings
+    from localcloud.runtime.exchange import Call
 
 START_SECONDS: Final = 30.0
 """How long a process may take until it is ready to load user code."""
@@ -36,16 +38,8 @@ CHUNK: Final = 65536
 """All that a pipe holds: one read takes in everything that was written before."""
 
 
-class TimedOutError(Exception):
-    """No answer came in time."""
-
-
-class ExitedError(Exception):
-    """The process ended, or closed its pipe, before it had answered."""
-
-
-class Instance:
-    """A started process of one Python. One exchange at a time; not for several threads at once."""
+class BuiltInInstance:
+    """A started process of one Python; see `localcloud.runtime.exchange.Instance`."""
 
     def __init__(self, settings: Settings, environment: Mapping[str, str], python: Path) -> None:
         """Starts the process and waits until it is ready; ConfigurationError when it does not start."""
@@ -81,16 +75,20 @@ class Instance:
             os.set_blocking(number, False)
             self._selector.register(number, selectors.EVENT_READ)
         try:
-            self.exchange(settings, b"", START_SECONDS)
+            self._exchange(settings, b"", START_SECONDS)
         except (TimedOutError, ExitedError):
             self.kill()
             raise ConfigurationError(f"the Python at {python} does not start: {self.take_logs()}") from None
 
-    def exchange(self, head: Mapping[str, object], body: bytes, seconds: float) -> Frame:
-        """Sends a frame and returns the answer.
+    def exchange(self, call: Call, seconds: float) -> Reply:
+        """Has a call done. Its payload must be an event: only custom runtimes get HTTP requests."""
+        if not isinstance(call.payload, bytes):
+            raise TypeError("a built-in runtime takes events; make one of the HTTP request")
+        frame = self._exchange({"kind": call.kind, "requestId": call.request_id}, call.payload, seconds)
+        return Reply(ok=bool(frame.head["ok"]), payload=frame.body)
 
-        Raises TimedOutError when none came within `seconds`, ExitedError when none can come any more.
-        """
+    def _exchange(self, head: Mapping[str, object], body: bytes, seconds: float) -> Frame:
+        """Sends a frame and returns the answer."""
         deadline = time.monotonic() + seconds
         try:
             # Cannot block for long: between two exchanges the process does nothing but read this pipe.

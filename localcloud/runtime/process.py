@@ -1,7 +1,6 @@
 """A function as FC runs it: cold and warm starts, initializer, timeout, error payloads. Knows no triggers.
 
-A built-in runtime serves one request at a time in an instance; here a function has at most one instance, and
-requests wait for each other.
+A function has at most one instance here, and requests wait for each other, on a custom runtime too.
 """
 
 from __future__ import annotations
@@ -16,17 +15,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from fctoolkit.errors import ConfigurationError
+from localcloud.runtime.custom import CustomInstance
 from localcloud.runtime.environment import function_environment
-from localcloud.runtime.instance import ExitedError, Instance, TimedOutError
+from localcloud.runtime.exchange import Call, ExitedError, NotStartedError, Reply, TimedOutError
+from localcloud.runtime.instance import BuiltInInstance
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from localcloud.message import Request, Response
     from localcloud.runtime.bootstrap import Settings
-    from localcloud.template import FunctionSpec
+    from localcloud.runtime.exchange import Instance
+    from localcloud.template import FunctionSpec, Hook
 
 RUNTIMES: Final = ("python3.12", "python3.10", "python3.9", "python3")
 """FC's built-in Python runtimes. All run on one and the same Python; the name decides on the context."""
+
+CUSTOM_RUNTIMES: Final = ("custom.debian12", "custom.debian11", "custom.debian10", "custom")
+"""FC's custom runtimes. What runs is the start command of the function, on this machine."""
 
 INVOCATION_ERROR: Final = "UnhandledInvocationError"
 INITIALIZATION_ERROR: Final = "InitializationError"
@@ -34,7 +40,7 @@ INITIALIZATION_ERROR: Final = "InitializationError"
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What `context.credentials` holds on the runtimes that have it."""
+    """The key of a function's role."""
 
     access_key_id: str = ""
     access_key_secret: str = field(default="", repr=False)
@@ -48,10 +54,13 @@ class Invocation:
     Attributes:
         request_id: FC's id of the request.
         payload: the result, or FC's error payload.
-        error_type: what FC says in `X-Fc-Error-Type`; empty when the function returned.
+        error_type: what FC says in `X-Fc-Error-Type`; empty when the function returned. A custom runtime that
+            does not start is `CAExited` or `FunctionNotStarted`, which FC says as an error of its own.
         logs: everything printed and logged, standard output and error together.
         duration: seconds, of the handler, or of the initializer when that failed.
         cold: whether an instance was started for it.
+        response: the HTTP response that a custom runtime gave to an HTTP request; None for events, and when
+            there was none.
     """
 
     request_id: str
@@ -60,6 +69,7 @@ class Invocation:
     logs: str
     duration: float
     cold: bool
+    response: Response | None = None
 
     @property
     def ok(self) -> bool:
@@ -71,9 +81,10 @@ class FunctionProcess:
     """A function with at most one instance, kept warm between requests. Safe to use from several threads.
 
     `environment` is the caller's: the function gets its basics and overrides, see `function_environment`.
-    `credentials` are what `context.credentials` shows on runtimes that have it, by default those of the
-    function's environment. `python` is the interpreter that it runs on, by default the one that runs this;
-    it needs no package. Use as a context manager, or call `close`.
+    `credentials` are those of the function's role, by default those of its environment: built-in runtimes
+    that have `context.credentials` show what they were at the start, custom runtimes are told them with each
+    request. `python` is the interpreter that it runs on, by default the one that runs this; it needs no
+    package. Use as a context manager, or call `close`.
     """
 
     def __init__(
@@ -84,14 +95,16 @@ class FunctionProcess:
         credentials: Credentials | None = None,
         python: Path | None = None,
     ) -> None:
-        if spec.runtime not in RUNTIMES:
-            known = ", ".join(RUNTIMES)
+        if spec.runtime not in (*RUNTIMES, *CUSTOM_RUNTIMES):
+            known = ", ".join((*RUNTIMES, *CUSTOM_RUNTIMES))
             raise ConfigurationError(
                 f"{spec.key}: runtime {spec.runtime!r} cannot be run here; known are: {known}"
             )
+        if (spec.runtime in CUSTOM_RUNTIMES) != (spec.custom is not None):
+            raise ConfigurationError(f"{spec.key}: runtime {spec.runtime!r} does not fit its `custom`")
         self.spec = spec
         self.environment = function_environment(spec, environment)
-        self._credentials = credentials or Credentials(
+        self.credentials = credentials or Credentials(
             self.environment.get("ALIBABA_CLOUD_ACCESS_KEY_ID", ""),
             self.environment.get("ALIBABA_CLOUD_ACCESS_KEY_SECRET", ""),
             self.environment.get("ALIBABA_CLOUD_SECURITY_TOKEN", ""),
@@ -106,42 +119,66 @@ class FunctionProcess:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def invoke(self, event: bytes, *, request_id: str | None = None) -> Invocation:
-        """Runs the function on an event. Errors of the function are in the Invocation, never raised."""
+    @property
+    def takes_http(self) -> bool:
+        """Whether it takes HTTP requests as they are: a custom runtime does, because it is a web server."""
+        return self.spec.custom is not None
+
+    def invoke(self, payload: bytes | Request, *, request_id: str | None = None) -> Invocation:
+        """Runs the function on an event, or on an HTTP request when it `takes_http`.
+
+        Errors of the function are in the Invocation, never raised.
+        """
         request_id = request_id or new_request_id()
+        started = time.monotonic()
         with self._lock:
             cold = self._instance is None
-            instance = self._instance = self._instance or self._start()
+            try:
+                instance = self._instance = self._instance or self._start()
+            except NotStartedError as error:
+                answer = _payload(str(error), error.code)
+                return Invocation(
+                    request_id, answer, error.code, error.logs, time.monotonic() - started, cold=True
+                )
             error_type = ""
             hook = self.spec.initializer
             if cold and hook is not None:
-                answer = self._run(instance, "initialize", request_id, b"", hook.timeout)
-                if not answer.ok:
+                answered = self._run(instance, Call("initialize", request_id), hook.timeout)
+                if not answered.reply.ok:
                     # An instance whose initializer failed gets no requests.
                     self._discard()
                     error_type = INITIALIZATION_ERROR
             if not error_type:
-                answer = self._run(instance, "invoke", request_id, event, self.spec.timeout)
-                error_type = "" if answer.ok else INVOCATION_ERROR
+                answered = self._run(instance, Call("invoke", request_id, payload), self.spec.timeout)
+                error_type = "" if answered.reply.ok else INVOCATION_ERROR
+            reply = answered.reply
+            logs = instance.take_logs()
             return Invocation(
-                request_id, answer.payload, error_type, instance.take_logs(), answer.duration, cold
+                request_id, reply.payload, error_type, logs, answered.duration, cold, reply.response
             )
 
-    def close(self) -> None:
-        """Ends the instance, if there is one. The next request starts another."""
-        with self._lock:
-            self._discard()
+    def close(self) -> str:
+        """Ends the instance, if there is one, after its pre-stop hook. The next request starts another.
 
-    def _run(self, instance: Instance, kind: str, request_id: str, body: bytes, timeout: int) -> _Answer:
+        Returns what the instance logged meanwhile. What comes of the hook changes nothing.
+        """
+        with self._lock:
+            instance, hook = self._instance, self.spec.pre_stop
+            if instance is not None and hook is not None:
+                self._run(instance, Call("pre-stop", new_request_id()), hook.timeout)
+            self._discard()
+            return instance.take_logs() if instance is not None else ""
+
+    def _run(self, instance: Instance, call: Call, timeout: int) -> _Answer:
         """One exchange with the instance. An instance that did not answer is ended, as FC does."""
         started = time.monotonic()
         try:
-            frame = instance.exchange({"kind": kind, "requestId": request_id}, body, timeout)
+            reply = instance.exchange(call, timeout)
         except TimedOutError:
             instance.stop()
             self._instance = None
             message = f"Function time out after {timeout} seconds (maxMemoryUsage: 0MB)"
-            return _Answer(ok=False, payload=_payload(message), duration=time.monotonic() - started)
+            return _Answer(Reply(ok=False, payload=_payload(message)), time.monotonic() - started)
         except ExitedError:
             self._discard()
             duration = time.monotonic() - started
@@ -149,12 +186,12 @@ class FunctionProcess:
                 "Process exited unexpectedly before completing request "
                 f"(duration: {duration * 1000:.0f}ms, maxMemoryUsage: 0MB)"
             )
-            return _Answer(ok=False, payload=_payload(message), duration=duration)
+            return _Answer(Reply(ok=False, payload=_payload(message)), duration)
         except BaseException:
             # Interrupted in the middle: whatever this instance says next would be the wrong answer.
             self._discard()
             raise
-        return _Answer(ok=bool(frame.head["ok"]), payload=frame.body, duration=time.monotonic() - started)
+        return _Answer(reply, time.monotonic() - started)
 
     def _discard(self) -> None:
         if self._instance is not None:
@@ -162,13 +199,37 @@ class FunctionProcess:
             self._instance = None
 
     def _start(self) -> Instance:
-        spec, credentials = self.spec, self._credentials
-        settings: Settings = {
+        environment = self.environment | {"FC_INSTANCE_ID": f"c-{secrets.token_hex(16)}"}
+        if self.spec.custom is not None:
+            return CustomInstance(self.spec, environment, self._python, self._common_headers)
+        return BuiltInInstance(self._settings(), environment, self._python)
+
+    def _common_headers(self) -> dict[str, str]:
+        """What FC tells a custom runtime with every request, beside the request's id."""
+        spec, credentials = self.spec, self.credentials
+        headers = {
+            "x-fc-access-key-id": credentials.access_key_id,
+            "x-fc-access-key-secret": credentials.access_key_secret,
+            "x-fc-security-token": credentials.security_token,
+            "x-fc-function-name": spec.name,
+            "x-fc-function-handler": spec.handler,
+            "x-fc-function-memory": str(spec.memory),
+            "x-fc-function-timeout": str(spec.timeout),
+            "x-fc-region": spec.region,
+            "x-fc-account-id": spec.account_id,
+            "x-fc-qualifier": "LATEST",
+        }
+        return {name: value for name, value in headers.items() if value}
+
+    def _settings(self) -> Settings:
+        spec, credentials = self.spec, self.credentials
+        return {
             "code": str(spec.code),
             "layers": [str(layer) for layer in spec.layers],
             "name": spec.name,
             "handler": spec.handler,
-            "initializer": spec.initializer.handler if spec.initializer else "",
+            "initializer": _handler(spec.initializer),
+            "preStop": _handler(spec.pre_stop),
             "runtime": spec.runtime,
             "timeout": spec.timeout,
             "memory": spec.memory,
@@ -182,14 +243,11 @@ class FunctionProcess:
                 credentials.security_token,
             ],
         }
-        environment = self.environment | {"FC_INSTANCE_ID": f"c-{secrets.token_hex(16)}"}
-        return Instance(settings, environment, self._python)
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    ok: bool
-    payload: bytes
+    reply: Reply
     duration: float
 
 
@@ -198,6 +256,11 @@ def new_request_id() -> str:
     return f"1-{int(time.time()):08x}-{secrets.token_hex(8)}"
 
 
-def _payload(message: str) -> bytes:
-    """FC's error payload when the function itself could not make one; it has no `errorType`."""
-    return json.dumps({"errorMessage": message}, indent=4).encode()
+def _handler(hook: Hook | None) -> str:
+    return hook.handler if hook else ""
+
+
+def _payload(message: str, error_type: str = "") -> bytes:
+    """FC's error payload when the function itself could not make one; as a rule it has no `errorType`."""
+    payload = {"errorMessage": message, **({"errorType": error_type} if error_type else {})}
+    return json.dumps(payload, indent=4).encode()

@@ -30,10 +30,10 @@ def caller_environment(url: str) -> dict[str, str]:
 
 
 @contextmanager
-def deployed(url: str, folder: Path, **environ: str) -> Iterator[Deployment]:
-    """s.yaml deployed against the cloud at `url`, with the usual bindings."""
+def deployed(url: str, folder: Path, template: str = "s.yaml", **environ: str) -> Iterator[Deployment]:
+    """A template of the project deployed against the cloud at `url`, with the usual bindings."""
     bindings = folder / "packed.json"
     bindings.write_text(json.dumps(BINDINGS))
     environment = {**caller_environment(url), "ENLIST_BINDINGS": str(bindings), **environ}
-    with Deployment(read_template(ROOT / "s.yaml", environment=environment), environment) as deployment:
+    with Deployment(read_template(ROOT / template, environment=environment), environment) as deployment:
         yield deployment
