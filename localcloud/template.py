@@ -1,7 +1,7 @@
 """The functions and triggers of an s.yaml, as the local runtime needs them. Runs nothing, calls nothing.
 
 Read are `vars`, `template` and the resources of component fc3 in edition 3.0.0; resources of other
-components, triggers of other types and keys that only matter in the cloud (role, tags, …) are left out. That
+components, triggers of other types and keys that only matter in the cloud (tags, …) are left out. That
 is lenient on purpose: a file is run here while it is being written, and fc3 grows faster than this does. What
 keeps a wrong file from being deployed is `tools.template`, which is strict and reads through the same tree.
 
@@ -98,6 +98,8 @@ class FunctionSpec:
         layers: local folders that stand for its layers, first wins; one that holds a folder `python` stands
             for /opt, any other for /opt/python.
         custom: how it is started on a custom runtime; None on a built-in one.
+        failure_destination: ARN of what gets an asynchronous invocation that failed for good; empty for none.
+        role: ARN of the RAM role it runs with; empty for none.
     """
 
     key: str
@@ -116,6 +118,8 @@ class FunctionSpec:
     custom: CustomRuntime | None = None
     log_project: str = ""
     log_store: str = ""
+    failure_destination: str = ""
+    role: str = ""
     triggers: tuple[Trigger, ...] = ()
 
     def rule_name(self, trigger: Trigger) -> str:
@@ -220,6 +224,18 @@ class _LogConfig(_Model):
     logstore: str
 
 
+class _Destination(_Model):
+    destination: str
+
+
+class _Destinations(_Model):
+    on_failure: _Destination | None = None
+
+
+class _AsyncInvoke(_Model):
+    destination_config: _Destinations = _Destinations()
+
+
 class _Trigger(_Model):
     trigger_name: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,127}$")
     trigger_type: str
@@ -241,6 +257,8 @@ class _Function(_Model):
     instance_lifecycle_config: _Lifecycle = _Lifecycle()
     custom_runtime_config: _CustomRuntime = _CustomRuntime()
     log_config: _LogConfig | str | None = None
+    async_invoke_config: _AsyncInvoke = _AsyncInvoke()
+    role: str = ""
     triggers: tuple[_Trigger, ...] = ()
 
 
@@ -287,6 +305,7 @@ class _Reader:
         log = model.log_config if isinstance(model.log_config, _LogConfig) else None
         hooks = model.instance_lifecycle_config
         custom = model.custom_runtime_config
+        failed = model.async_invoke_config.destination_config.on_failure
         return FunctionSpec(
             key=key,
             name=model.function_name,
@@ -304,6 +323,8 @@ class _Reader:
             custom=CustomRuntime(custom.command, custom.args, custom.port) if is_custom else None,
             log_project=log.project if log else "",
             log_store=log.logstore if log else "",
+            failure_destination=failed.destination if failed else "",
+            role=model.role,
             triggers=tuple(_triggers(model.triggers, props)),
         )
 
