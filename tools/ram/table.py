@@ -21,7 +21,7 @@ class Reach(Enum):
     MACHINES = "the account's ENS instances"
     CHANGED_INSTANCES = "the instances that bindings in mode apply may connect"
     SEEN_INSTANCES = "the Elasticsearch instances in bound regions"
-    UNLIMITED = "everything: it cannot be limited"
+    UNLIMITED = "everything"
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,18 @@ def test_another_stage(tmp_path: Path, bindings: Path) -> None:
     assert run(tmp_path / "ram/prod", bindings, "--check") == 1
 
 
+def test_a_function_without_a_role_is_refused(
+    tmp_path: Path, bindings: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An s.yaml that does not say what a policy must name is refused, and it says what is missing."""
+    template = tmp_path / "s.yaml"
+    folders = {key: str(ROOT / "functions" / key) for key in ("attach_instances", "add_connectable_cluster")}
+    props = {key: {"props": {"code": folder, "role": ""}} for key, folder in folders.items()}
+    template.write_text(json.dumps({"extend": str(ROOT / "s.yaml"), "resources": props}))
+    assert run(tmp_path / "ram", bindings, "--template", template) == 1
+    assert "attach_instances: s.yaml must name its role" in capsys.readouterr().err
+
+
 def test_a_wrong_account_is_refused(
     tmp_path: Path, bindings: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
