@@ -12,17 +12,17 @@ if TYPE_CHECKING:
     from tools.template.problems import Problem, Value
 
 _ARN: Final = re.compile(r"acs:([a-z0-9-]+):([a-z0-9-]*):([^:]*):(.+)")
-_QUEUE: Final = re.compile(r"/queues/[A-Za-z0-9][A-Za-z0-9-]*(/messages)?")
+_QUEUE: Final = re.compile(r"/queues/[A-Za-z0-9_-]{1,255}(/messages)?")
 _LAYER: Final = re.compile(r"layers/[A-Za-z0-9_-]+/versions/(\w+)")
 
 _DESTINATIONS: Final = {
-    "mns": (re.compile(r"/(queues|topics)/[^/]+/messages"), "/queues/NAME/messages"),
+    "mns": (re.compile(r"/(queues|topics)/[A-Za-z0-9_-]{1,255}/messages"), "/queues/NAME/messages"),
     "fc": (re.compile(r"functions/[^/]+"), "functions/NAME"),
     "eventbridge": (re.compile(r"eventbus/[^/]+"), "eventbus/NAME"),
     "mq": (re.compile(r"/instances/[^/]+/topics?/[^/]+"), "/instances/ID/topic/NAME"),
 }
 _DEAD_LETTERS: Final = {
-    "mns": (re.compile(r"/queues/[^/]+"), "/queues/NAME"),
+    "mns": (re.compile(r"/queues/[A-Za-z0-9_-]{1,255}"), "/queues/NAME"),
     "eventbridge": (re.compile(r"eventbus/[^/]+"), "eventbus/NAME"),
     "mq": (re.compile(r"/instances/[^/]+/topics?/[^/]+"), "/instances/ID/topic/NAME"),
     "alikafka": (re.compile(r".+"), ""),

@@ -47,9 +47,8 @@ def applies_to(function: Function) -> bool:
     """Whether it is a function of Enlist."""
     if any(name.upper().startswith(PREFIX) for name in function.variables):
         return True
-    code = function.text("code", "src") or function.text("code")
-    folder = function.folder / code if code else None
-    return folder is not None and any(_IMPORT.search(file.read_bytes()) for file in folder.glob("*.py"))
+    code = function.code
+    return code is not None and any(_IMPORT.search(file.read_bytes()) for file in code.glob("*.py"))
 
 
 def known_variables() -> frozenset[str]:
@@ -119,10 +118,9 @@ def required(function: Function) -> Iterator[Problem]:
 
 def packages(function: Function) -> Iterator[Problem]:
     """The product's packages come in a layer, or with the code."""
-    code, layers = function.text("code", "src") or function.text("code"), function.props.get("layers")
-    if code is None or (layers is not None and next(layers.elements(), None) is not None):
-        return
-    if not (function.folder / code / "enlist").is_dir():
+    layers = function.props.get("layers")
+    has_layer = layers is not None and (not layers.is_known or any(True for _ in layers.elements()))
+    if function.code is not None and not has_layer and not (function.code / "enlist").is_dir():
         yield (layers or function.props).problem(
             "the code has no package enlist, and there is no layer to bring it",
             "add `layers` with the ARN that ./dev deploy publishes",

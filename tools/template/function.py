@@ -49,6 +49,16 @@ class Function:
         return runtime.startswith("custom") or runtime == "micro-sandbox"
 
     @property
+    def code(self) -> Path | None:
+        """The folder or archive with its code, when there is one."""
+        named = self.text("code", "src") or self.text("code")
+        try:
+            path = (self.folder / named).resolve() if named else None
+            return path if path is not None and path.exists() else None
+        except OSError:  # a name that no file could have
+            return None
+
+    @property
     def variables(self) -> dict[str, Value]:
         """`environmentVariables`."""
         found = self.props.get("environmentVariables")

@@ -25,7 +25,7 @@ MOST_VARIABLES: Final = 4096
 _MB_PER_GB: Final = 1024
 _CORES: Final = (1.0, 4.0)  # GB for each vCPU
 _ARCHIVES: Final = (".zip", ".jar", ".war")
-_HANDLER: Final = re.compile(r"(?P<module>[A-Za-z_][\w./-]*)\.(?P<name>[A-Za-z_]\w*)")
+_HANDLER: Final = re.compile(r"(?P<module>[A-Za-z_][\w/-]*(?:\.\w+)*)\.(?P<name>[A-Za-z_]\w*)")
 _SECRET: Final = re.compile(
     r".*(SECRET|PASSWORD|PASSWD|PRIVATE_KEY|CREDENTIALS?).*|(.*_)?(PWD|TOKEN|ACCESS_KEY(_ID)?|API_?KEY)",
     re.IGNORECASE,
@@ -60,7 +60,7 @@ def concurrency(function: Function) -> Iterator[Problem]:
         )
     provisioned = function.number("provisionConfig", "defaultTarget")
     reserved = function.props.get("concurrencyConfig", "reservedConcurrency")
-    if reserved is not None and reserved.number is not None and (provisioned or 0) > reserved.number:
+    if provisioned and reserved is not None and reserved.number and provisioned > reserved.number:
         yield reserved.problem(
             f"{provisioned:g} instances are provisioned and only {reserved.number:g} reserved",
             "raise reservedConcurrency, or lower provisionConfig.defaultTarget",
@@ -144,10 +144,10 @@ def code(function: Function) -> Iterator[Problem]:
     value = function.props.get("code", "src") or function.props.get("code")
     if value is None or value.text is None:
         return
-    folder = (function.folder / value.text).resolve()
-    if folder.is_file() and folder.suffix in _ARCHIVES:
+    folder = function.code
+    if folder is not None and folder.is_file() and folder.suffix in _ARCHIVES:
         return
-    if not folder.is_dir():
+    if folder is None or not folder.is_dir():
         yield value.problem(
             f"there is no folder {value.text}", "correct the path, from the file's own folder"
         )
@@ -180,14 +180,14 @@ def _handler_problems(value: Value, folder: Path) -> Iterator[Problem]:
     if found is None:
         yield value.problem(f"{value.text!r} is no handler", "write FILE.FUNCTION, such as index.handler")
         return
-    file = folder / f"{found['module']}.py"
-    if not file.is_file():
-        file = folder / f"{found['module'].replace('.', '/')}.py"
-    if not file.is_file():
+    file = folder / f"{found['module'].replace('.', '/')}.py"
+    try:
+        source = file.read_bytes()
+    except OSError:
         yield value.problem(f"there is no file {found['module']}.py in {folder.name}", "correct the handler")
         return
     try:
-        names = set(_top_names(ast.parse(file.read_bytes())))
+        names = set(_top_names(ast.parse(source)))
     except (SyntaxError, ValueError) as error:
         yield value.problem(f"{file.name} is no Python: {error}", "mend the file")
         return

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from fctoolkit.strictjson import dotted
 from localcloud.template import DEFAULT_ACCOUNT_ID
 from localcloud.template_references import References
 from localcloud.template_resources import extended_props, itself
@@ -50,9 +50,11 @@ def lint_document(document: Node, folder: Path) -> Findings:
 
     References to the environment take their defaults.
     """
-    found: list[Problem] = list(document_problems(Value(document)))
+    found: list[Problem] = []
     references = References(document, folder, {}, DEFAULT_ACCOUNT_ID)
-    functions = list(_functions(references, found))
+    outside = Value(_outside_props(references, found))
+    found += document_problems(outside)
+    functions = list(_functions(references, outside, found))
     for function in functions:
         found += check(FUNCTION, function.props)
         for rule in (*FUNCTION_RULES, *TRIGGER_RULES):
@@ -65,16 +67,43 @@ def lint_document(document: Node, folder: Path) -> Findings:
     return Findings(_once(found), len(functions), sum(len(list(one.triggers())) for one in functions))
 
 
-def _functions(references: References, found: list[Problem]) -> Iterator[Function]:
-    resources = references.document.get("resources")
-    if resources is None or not isinstance(resources.content, Mapping):
-        return
-    for key, resource in resources.content.items():
-        value = Value(resource, ("resources", key))
-        component = value.get("component")
+def _outside_props(references: References, found: list[Problem]) -> Node:
+    """The document, with the references resolved that stand outside of vars, templates and props."""
+    entries: dict[str, Node] = {}
+    for key, value in Value(references.document).items():
+        if key in ("vars", "template"):
+            entries[key] = value.node
+        elif key == "resources" and value.is_mapping:
+            entries[key] = Node(
+                {name: _shell(references, one, found) for name, one in value.items()}, value.node.place
+            )
+        else:
+            entries[key] = _resolved(references, value, found)
+    return Node(entries, references.document.place)
+
+
+def _shell(references: References, resource: Value, found: list[Problem]) -> Node:
+    """A resource with the references resolved that stand outside of its props."""
+    if not resource.is_mapping:
+        return _resolved(references, resource, found)
+    return Node(
+        {
+            key: value.node if key == "props" else _resolved(references, value, found, resource.node)
+            for key, value in resource.items()
+        },
+        resource.node.place,
+    )
+
+
+def _functions(references: References, document: Value, found: list[Problem]) -> Iterator[Function]:
+    resources = document.get("resources")
+    for key, resource in resources.items() if resources is not None else ():
+        component = resource.get("component")
         if component is None or component.text is None:
             continue
-        if component.text.partition("@")[0] != "fc3":
+        if component.text.partition("@")[0] == "fc3":
+            yield Function(_props(references, key, resource, found), references.folder)
+        else:
             found.append(
                 component.problem(
                     f"what component {component.text} needs is not known here",
@@ -82,23 +111,28 @@ def _functions(references: References, found: list[Problem]) -> Iterator[Functio
                     is_note=True,
                 )
             )
-            continue
-        yield Function(_props(references, key, resource, found), references.folder)
 
 
-def _props(references: References, key: str, resource: Node, found: list[Problem]) -> Value:
-    steps = ("resources", key, "props")
+def _props(references: References, key: str, resource: Value, found: list[Problem]) -> Value:
+    """A function's props with the template beneath them, and all references resolved that can be."""
+    steps = (*resource.steps, "props")
+    try:
+        props = extended_props(references.document, resource.node)
+    except TemplateError as error:
+        found.append(_unreadable(error, dotted(steps)))
+        props = resource.node.get("props") or Node({}, resource.node.place)
+    value = Value(props, steps)
+    return Value(_resolved(references, value, found, itself(key, resource.node, props)), steps)
 
+
+def _resolved(
+    references: References, value: Value, found: list[Problem], resource: Node | None = None
+) -> Node:
     def report(error: TemplateError) -> None:
         if not isinstance(error, UnknownValueError):
-            found.append(_unreadable(error, ".".join(steps)))
+            found.append(_unreadable(error, dotted(value.steps)))
 
-    try:
-        props = extended_props(references.document, resource)
-    except TemplateError as error:
-        report(error)
-        props = resource.get("props") or Node({}, resource.place)
-    return Value(references.resolve(props, itself(key, resource, props), report), steps)
+    return references.resolve(value.node, resource, report)
 
 
 def _unreadable(error: TemplateError, path: str) -> Problem:

@@ -85,6 +85,11 @@ class Value:
             yield from (Value(node, (*self.steps, index)) for index, node in enumerate(content))
 
     @property
+    def is_mapping(self) -> bool:
+        """Whether it has keys."""
+        return isinstance(self.node.content, Mapping)
+
+    @property
     def is_known(self) -> bool:
         """False for a reference that only a deployment can resolve; no rule judges what it cannot see."""
         content = self.node.content

@@ -140,7 +140,7 @@ TRIGGER: Final = Keys(
     required={"triggerName": TRIGGER_NAME, "triggerType": Choice(TYPES), "triggerConfig": Anything()},
     optional={
         "description": DESCRIPTION,
-        "qualifier": _TEXT,
+        "qualifier": Text(r"[A-Za-z0-9_-]{1,128}", "LATEST, a version's number or an alias"),
         "sourceArn": _TEXT,
         "invocationRole": Text(r".*", "a text"),
     },

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from localcloud.template_source import Node, load
+from localcloud.template_source import Content, Node, load
 from tests.support.s_yaml import ROOT
 from tools.template.lint import lint_document
 
@@ -71,24 +73,33 @@ def written() -> dict[str, Steps]:
 
 def changed(node: Node, steps: Steps, name: str | None) -> Node:
     """The tree with one key renamed, or left out."""
+    parent = node.at(steps[:-1])
+    assert isinstance(parent.content, Mapping)
+    entries = {name if key == steps[-1] else key: child for key, child in parent.content.items()}
+    kept = {key: child for key, child in entries.items() if key is not None}
+    return replaced(node, steps[:-1], Node(kept, parent.place))
+
+
+def replaced(node: Node, steps: Steps, value: Node) -> Node:
+    """The tree with another value in one place."""
+    if not steps:
+        return value
     step, *rest = steps
     content = node.content
-    if isinstance(content, tuple) and isinstance(step, int):
-        items = [
-            changed(child, tuple(rest), name) if index == step else child
-            for index, child in enumerate(content)
-        ]
-        return Node(tuple(items), node.place)
+    if isinstance(content, tuple):
+        items = enumerate(content)
+        return Node(
+            tuple(replaced(child, tuple(rest), value) if index == step else child for index, child in items),
+            node.place,
+        )
     assert isinstance(content, Mapping)
-    entries: dict[str, Node] = {}
-    for key, child in content.items():
-        if key != step:
-            entries[key] = child
-        elif rest:
-            entries[key] = changed(child, tuple(rest), name)
-        elif name is not None:
-            entries[name] = child
-    return Node(entries, node.place)
+    return Node(
+        {
+            key: replaced(child, tuple(rest), value) if key == step else child
+            for key, child in content.items()
+        },
+        node.place,
+    )
 
 
 def is_reported(document: Node) -> bool:
@@ -126,3 +137,18 @@ def test_a_misspelt_key_is_reported(name: str) -> None:
     key = str(steps[-1])
     for misspelt in (f"{key}{key[-1]}", key[:-1], key[0].swapcase() + key[1:]):
         assert is_reported(changed(DOCUMENT, steps, misspelt)) is (label(steps) not in FREE_NAMES), misspelt
+
+
+JUNK: tuple[Content, ...] = (None, True, 5, -1, 0.5, "", "x", "ä", "x" * 300, "${", "${vars.no}", (), {})
+
+
+@settings(max_examples=150, deadline=None)
+@given(name=st.sampled_from(sorted(written())), junk=st.sampled_from(JUNK), deeper=st.booleans())
+def test_whatever_stands_for_a_value_is_answered(name: str, junk: Content, *, deeper: bool) -> None:
+    """No value, in no place, ends the linter in a traceback, and each problem has a place and a fix."""
+    place = DOCUMENT.place
+    value = Node((Node(junk, place), Node({"": Node(junk, place)}, place)) if deeper else junk, place)
+    for problem in lint_document(replaced(DOCUMENT, written()[name], value), ROOT).problems:
+        assert problem.line
+        assert problem.wrong
+        assert problem.fix
