@@ -14,6 +14,7 @@ therefore found here and not in the cloud.
 
 from __future__ import annotations
 
+import re
 import sysconfig
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -25,6 +26,17 @@ from pydantic.alias_generators import to_camel
 
 from fctoolkit.errors import PatternError
 from fctoolkit.pattern import Pattern, compile_pattern
+from localcloud.function_limits import (
+    FUNCTION_NAME,
+    LARGEST_MEMORY,
+    LONGEST_INITIALIZER,
+    LONGEST_TIMEOUT,
+    MEMORY_STEP,
+    SMALLEST_MEMORY,
+    TRIGGER_NAME,
+    VARIABLE_NAME,
+    VARIABLE_NAME_IN_WORDS,
+)
 from localcloud.template_references import References
 from localcloud.template_resources import resolved_props, resources
 from localcloud.template_source import Node, Place, TemplateError, load
@@ -201,7 +213,7 @@ class _Model(BaseModel):
 
 class _Hook(_Model):
     handler: str
-    timeout: int = Field(default=3, ge=1, le=300)
+    timeout: int = Field(default=3, ge=1, le=LONGEST_INITIALIZER)
 
 
 class _Lifecycle(_Model):
@@ -237,21 +249,21 @@ class _AsyncInvoke(_Model):
 
 
 class _Trigger(_Model):
-    trigger_name: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,127}$")
+    trigger_name: str = Field(pattern=TRIGGER_NAME)
     trigger_type: str
     trigger_config: dict[str, JsonValue] = {}
 
 
 class _Function(_Model):
-    """Limits as FC documents them: https://help.aliyun.com/zh/functioncompute/fc/product-overview/limits-of-usage."""
+    """The keys that matter to a run, within FC's limits."""
 
     region: str
-    function_name: str = Field(min_length=1, max_length=128)
+    function_name: str = Field(pattern=FUNCTION_NAME)
     runtime: str
     handler: str = ""
     code: str | _Code
-    timeout: int = Field(default=3, ge=1, le=86400)
-    memory_size: int = Field(default=512, ge=128, le=32768, multiple_of=64)
+    timeout: int = Field(default=3, ge=1, le=LONGEST_TIMEOUT)
+    memory_size: int = Field(default=512, ge=SMALLEST_MEMORY, le=LARGEST_MEMORY, multiple_of=MEMORY_STEP)
     environment_variables: dict[str, str] = {}
     layers: tuple[str, ...] = ()
     instance_lifecycle_config: _Lifecycle = _Lifecycle()
@@ -365,10 +377,10 @@ def _pattern(text: str, node: Node) -> Pattern:
 
 def _variables(variables: Mapping[str, str], props: Node) -> Mapping[str, str]:
     for name in variables:
-        if name.startswith("FC_") or not name[:1].isalpha() or not name.replace("_", "").isalnum():
+        if not re.search(VARIABLE_NAME, name):
             raise TemplateError(
                 props.at(["environmentVariables", name]).place,
-                f"the variable {name!r}: FC takes letters, digits and _, first a letter, not FC_",
+                f"the variable {name!r}: FC takes {VARIABLE_NAME_IN_WORDS}",
             )
     return variables
 

@@ -1,13 +1,21 @@
 """The keys of a function in component fc3, and what their values may be. Knows no rule between two of them.
 
-Sources: fc3's own schema, which lets unknown keys pass, and FC's limits:
-https://help.aliyun.com/zh/functioncompute/fc/product-overview/limits-of-usage.
+Source: fc3's own schema, which lets unknown keys pass; `localcloud.function_limits` has FC's limits.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from localcloud.function_limits import (
+    FUNCTION_NAME,
+    LARGEST_MEMORY,
+    LONGEST_INITIALIZER,
+    LONGEST_PRE_STOP,
+    LONGEST_TIMEOUT,
+    MEMORY_STEP,
+    SMALLEST_MEMORY,
+)
 from tools.template.shapes import Anything, Choice, Flag, Items, Keys, Mapped, Number, Or, Text
 
 if TYPE_CHECKING:
@@ -27,12 +35,7 @@ RUNTIMES: Final = (
     *("java11", "java8", "go1", "php7.2", "dotnetcore3.1", "dotnetcore2.1"),
 )
 
-NAME: Final = Text(
-    r"[A-Za-z_][A-Za-z0-9_-]{0,63}", "at most 64 letters, digits, _ and -, first a letter or _"
-)
-TRIGGER_NAME: Final = Text(
-    r"[A-Za-z_][A-Za-z0-9_-]{0,127}", "at most 128 letters, digits, _ and -, first a letter or _"
-)
+_NAME: Final = Text(FUNCTION_NAME, "at most 64 letters, digits, _ and -, first a letter or _")
 DESCRIPTION: Final = Text(r"(?s).{0,256}", "at most 256 characters")
 _TEXT: Final = Text()
 _AUTO: Final = Choice(("auto",))
@@ -78,7 +81,7 @@ _SCHEDULE: Final[dict[str, Shape]] = {
 _TRACKING: Final[dict[str, Shape]] = {
     **_SCHEDULE,
     "metricType": _TEXT,
-    "metricTarget": Number(0, 1, 0.01),
+    "metricTarget": Number(0, 1, 0.001),
     "minCapacity": Number(0),
     "maxCapacity": Number(0),
 }
@@ -157,7 +160,7 @@ _TRACING: Final = Keys(
 )
 
 FUNCTION: Final = Keys(
-    required={"region": Choice(REGIONS), "functionName": NAME, "runtime": Choice(RUNTIMES)},
+    required={"region": Choice(REGIONS), "functionName": _NAME, "runtime": Choice(RUNTIMES)},
     optional={
         "annotations": Keys(optional={"headers": Mapped(_TEXT)}),
         "asyncInvokeConfig": _ASYNC,
@@ -186,11 +189,13 @@ FUNCTION: Final = Keys(
         "handler": _TEXT,
         "instanceConcurrency": Number(1, 200),
         "instanceIsolationMode": _TEXT,
-        "instanceLifecycleConfig": Keys(optional={"initializer": _hook(300), "preStop": _hook(90)}),
+        "instanceLifecycleConfig": Keys(
+            optional={"initializer": _hook(LONGEST_INITIALIZER), "preStop": _hook(LONGEST_PRE_STOP)}
+        ),
         "internetAccess": Flag(),
         "layers": Items(_TEXT, most=5),
         "logConfig": Or(_AUTO, _LOGS),
-        "memorySize": Number(128, 32768, 64),
+        "memorySize": Number(SMALLEST_MEMORY, LARGEST_MEMORY, MEMORY_STEP),
         "nasConfig": Or(_AUTO, _NAS),
         "ossMountConfig": Or(_AUTO, _OSS),
         "provisionConfig": _PROVISION,
@@ -201,7 +206,7 @@ FUNCTION: Final = Keys(
         "sessionAffinityConfig": Or(_TEXT, Mapped(Anything())),
         "supplement": Anything(),
         "tags": Items(Keys({"key": _TEXT, "value": Text(r"(?s).*", "a text")}), most=20),
-        "timeout": Number(1, 86400),
+        "timeout": Number(1, LONGEST_TIMEOUT),
         "tracingConfig": _TRACING,
         # Each is judged by its type, in trigger_model.
         "triggers": Items(Anything(), most=50),

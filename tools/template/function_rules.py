@@ -9,6 +9,7 @@ import ast
 import re
 from typing import TYPE_CHECKING, Final
 
+from localcloud.function_limits import VARIABLE_NAME, VARIABLE_NAME_IN_WORDS
 from tools.template.arns import destination_problems, layer_problems, parse, role_problems
 from tools.template.function import DEFAULT_MEMORY, Function
 
@@ -78,10 +79,10 @@ def variables(function: Function) -> Iterator[Problem]:
         # Values may be secrets, so none is shown.
         if not isinstance(content, str):
             yield value.problem("a variable is a text", "put it in quotes")
-        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name.startswith("FC_"):
+        if not re.search(VARIABLE_NAME, name):
             yield value.problem(
                 f"{name} is no name that FC takes",
-                "use letters, digits and _, first a letter, and not FC_, which is FC's own",
+                f"use {VARIABLE_NAME_IN_WORDS}",
             )
         size += len(name.encode()) + len(str(content).encode())
     found = function.props.get("environmentVariables")

@@ -56,17 +56,8 @@ class Value:
         """The value that the steps lead to, None when they lead nowhere."""
         value: Value | None = self
         for step in steps:
-            value = value._child(step) if value is not None else None  # noqa: SLF001 - its own class
+            value = _child(value, step) if value is not None else None
         return value
-
-    def _child(self, step: str | int) -> Value | None:
-        content = self.node.content
-        if isinstance(step, int):
-            if not isinstance(content, tuple) or step >= len(content):
-                return None
-            return Value(content[step], (*self.steps, step))
-        found = self.node.get(step)
-        return None if found is None else Value(found, (*self.steps, step))
 
     def items(self) -> Iterator[tuple[str, Value]]:
         """Keys and values of a mapping; nothing for anything else."""
@@ -115,6 +106,15 @@ class Value:
     def problem(self, wrong: str, fix: str, *, is_note: bool = False) -> Problem:
         """A problem with this value."""
         return problem_at(self.node.place, dotted(self.steps), wrong, fix, is_note=is_note)
+
+
+def _child(value: Value, step: str | int) -> Value | None:
+    content = value.node.content
+    if isinstance(step, str):
+        found = value.node.get(step)
+    else:
+        found = content[step] if isinstance(content, tuple) and step < len(content) else None
+    return None if found is None else Value(found, (*value.steps, step))
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

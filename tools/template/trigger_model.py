@@ -10,7 +10,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from tools.template.function_model import DESCRIPTION, TRIGGER_NAME
+from localcloud.function_limits import TRIGGER_NAME
+from tools.template.function_model import DESCRIPTION
 from tools.template.shapes import Anything, Choice, Flag, Items, Keys, Mapped, Number, Or, Text
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ STREAMING: Final = "event-streaming"
 
 _TEXT: Final = Text()
 _MODE: Final = Choice((DRIVEN, STREAMING))
+
+
+_NAME: Final = Text(TRIGGER_NAME, "at most 128 letters, digits, _ and -, first a letter or _")
 
 
 def _texts(*names: str) -> dict[str, Shape]:
@@ -122,9 +126,7 @@ EVENTBRIDGE: Final = Keys(
                     {"MaximumEventAgeInSeconds": Number(0, 86400), "MaximumRetryAttempts": Number(0)},
                 ),
                 "deadLetterQueue": Keys({"Arn": _TEXT}),
-                "batchWindow": Keys(
-                    optional={"CountBasedWindow": Number(1, 10000), "TimeBasedWindow": Number(0, 60)}
-                ),
+                "batchWindow": Keys(optional={"CountBasedWindow": Number(1), "TimeBasedWindow": Number(0)}),
             },
         ),
     }
@@ -137,7 +139,7 @@ CONFIGS: Final[Mapping[str, Shape]] = MappingProxyType(
 TYPES: Final = (*CONFIGS, "oss", "log", "mns_topic", "cdn_events", "tablestore")
 
 TRIGGER: Final = Keys(
-    required={"triggerName": TRIGGER_NAME, "triggerType": Choice(TYPES), "triggerConfig": Anything()},
+    required={"triggerName": _NAME, "triggerType": Choice(TYPES), "triggerConfig": Anything()},
     optional={
         "description": DESCRIPTION,
         "qualifier": Text(r"[A-Za-z0-9_-]{1,128}", "LATEST, a version's number or an alias"),

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from enlist import settings
 from tests.support.s_yaml import ROOT, SHIPPED, line_of, problems_of
 from tools.template.__main__ import main
+from tools.template.enlist_rules import known_variables
 from tools.template.lint import lint
 
 if TYPE_CHECKING:
@@ -380,3 +382,10 @@ def test_the_module_is_a_command() -> None:
     command = [sys.executable, "-m", "tools.template", "s.yaml"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - our own
     assert (done.returncode, done.stdout) == (0, "s.yaml: 2 functions, 10 triggers\n")
+
+
+def test_the_product_names_its_variables() -> None:
+    """The variables that the settings document are those the linter knows, without a list of its own."""
+    documented = set(re.findall(r"^ENLIST_\w+", str(settings.__doc__), re.MULTILINE))
+    assert "ENLIST_TASK_WAIT" in documented
+    assert known_variables() >= documented
