@@ -57,6 +57,9 @@ class Admin:
     def handle(self, request: Request) -> Response:
         """Answers one request; what is wrong with it is named in a 400."""
         route = self._routes.get(request.path.removeprefix(ADMIN_PATH).strip("/"))
+        if route is None and request.path.startswith(f"{ADMIN_PATH}/http/"):
+            message = "nothing is deployed: start the local cloud with `localcloud serve --template s.yaml`"
+            return _error(404, "FunctionNotFound", message)
         if route is None:
             routes = ", ".join(f"{method} {ADMIN_PATH}/{name}" for name, (method, _) in self._routes.items())
             return _error(404, "LocalCloud.NotFound", f"{request.method} {request.path} is none of: {routes}")

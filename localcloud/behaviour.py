@@ -35,6 +35,12 @@ class Behaviour(BaseModel):
         task_failure: how the state of a failed task is spelled.
         node_ready: how `node_status` of a node in service is spelled.
         connect_format: AddConnectableCluster answers JSON, or XML without a root element as its page shows.
+        trigger_payload: what a signature at an HTTP trigger may have in the place of the body's hash. FC's
+            samples leave it empty, the general rule says the hash; `either` takes both, `hash` only
+            signatures that cover the body, `empty` only such as the samples make.
+        trigger_unsigned_status: HTTP status for a request without a signature. One page says 403, another
+            400.
+        trigger_error_status: HTTP status when the function behind an HTTP trigger fails.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,3 +62,6 @@ class Behaviour(BaseModel):
     task_failure: Literal["fail", "failed"] = "fail"
     node_ready: Literal["Ready", "true"] = "Ready"
     connect_format: Literal["json", "xml"] = "json"
+    trigger_payload: Literal["either", "hash", "empty"] = "either"
+    trigger_unsigned_status: Literal[400, 403] = 403
+    trigger_error_status: Literal[200, 502] = 502

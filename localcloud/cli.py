@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from fctoolkit.errors import ConfigurationError, EventError, ToolkitError
-from localcloud.deployment import Deployment
+from localcloud.deployment import Deployment, Ended
 from localcloud.endpoints import is_loopback
 from localcloud.errors import LocalCloudError
 from localcloud.runtime import FunctionProcess
@@ -144,7 +144,10 @@ def _serve(options: argparse.Namespace, environment: dict[str, str]) -> int:
         def ready(url: str) -> None:
             if template is not None:
                 functions = {**TEST_CREDENTIALS, ENDPOINT: url, **environment}
-                deployment = stack.enter_context(Deployment(template, functions))
+                deployment = stack.enter_context(
+                    Deployment(template, functions, ended=partial(_show_end, template))
+                )
+                _show_addresses(cloud.deploy(deployment, url))
                 cloud.on_event = partial(_on_event, deployment)
                 if options.tick:
                     stack.callback(_start_ticking(deployment, options.tick))
@@ -175,7 +178,6 @@ def _on_event(deployment: Deployment, event: JsonObject) -> JsonObject:
     deliveries: list[JsonValue] = []
     for record in deployment.deliver(receipt):
         invocation = record.invocation
-        _show_logs(deployment.template, record.function, invocation)
         deliveries.append(
             {
                 "rule": record.rule,
@@ -197,8 +199,7 @@ def _start_ticking(deployment: Deployment, seconds: float) -> Callable[[], None]
 
     def run() -> None:
         while not stopped.wait(seconds):
-            for record in deployment.tick():
-                _show_logs(deployment.template, record.function, record.invocation)
+            deployment.tick()
 
     thread = threading.Thread(target=run, name="timers", daemon=True)
     thread.start()
@@ -278,6 +279,26 @@ def _show_logs(template: Template, key: str, invocation: Invocation) -> None:
             file=sys.stderr,
         )
     sys.stderr.flush()
+
+
+def _show_addresses(functions: Sequence[JsonValue]) -> None:
+    for row in functions:
+        if isinstance(row, dict) and isinstance(urls := row["urls"], list) and urls:
+            print(f"localcloud: {row['key']} is at {', '.join(map(str, urls))}", file=sys.stderr, flush=True)
+
+
+def _show_end(template: Template, ended: Ended) -> None:
+    """Writes what an invocation logged, and how it ended when nobody waits for its result."""
+    _show_logs(template, ended.function, ended.invocation)
+    if ended.background:
+        invocation = ended.invocation
+        how = "returned" if invocation.ok else f"failed with {invocation.error_type}, and is not tried again"
+        print(
+            f"localcloud: asynchronous invocation {invocation.request_id} of {ended.function} {how} "
+            f"after {invocation.duration * 1000:.0f} ms",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def _error_type(invocation: Invocation) -> str:

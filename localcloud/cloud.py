@@ -10,13 +10,10 @@ import copy
 import functools
 import threading
 import time
-import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Self
-
-from pydantic import BaseModel, ConfigDict
 
 from fctoolkit.errors import EventError
 from fctoolkit.jsontypes import FrozenJson, JsonObject, JsonValue
@@ -26,14 +23,15 @@ from localcloud.clock import StateClock, iso_time
 from localcloud.dispatch import SERVICES, Dispatcher, Target, action_of, decoded_body, refuse_unknown
 from localcloud.errors import LocalCloudError, Refusal, SeedError
 from localcloud.eventbridge import EventBus
-from localcloud.faults import Fault, FaultBook
 from localcloud.message import Request, Response, json_response
 from localcloud.services.base import (
     NOT_IMPLEMENTED,
+    SAME_CODES,
     Call,
     Handler,
     Moment,
     Service,
+    Work,
     invalid,
     upper_camel_error,
 )
@@ -41,16 +39,20 @@ from localcloud.services.cs.service import CsService
 from localcloud.services.elasticsearch.service import ElasticsearchService
 from localcloud.services.ens.model import Fleet
 from localcloud.services.ens.service import EnsService
-from localcloud.signatures import Key, Keyring, Verifier
+from localcloud.services.fc.service import Fc2Service, FcService
+from localcloud.signatures import claim_of, trigger_claim_of
 from localcloud.validation import as_list, as_object, checked, only, plain_json
+from localcloud.world import Turn, World, key_of, key_record
 
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from localcloud.deployment import Deployment
+    from localcloud.faults import Fault
+    from localcloud.gateway import Gateway
     from localcloud.transport import CloudTransport
 
-DEFAULT_KEY = Key("test", "test")
-SEED_KEYS = frozenset({"credentials", "sts_credentials", "behaviour", *SERVICES})
+SEED_KEYS = frozenset({"credentials", "sts_credentials", "behaviour", "functions", *SERVICES})
 
 # Where events go while nothing is deployed. It has no rules, but is as strict about events as any bus.
 _EMPTY_BUS = EventBus(rules=(), account_id="", region="")
@@ -58,33 +60,8 @@ _EMPTY_BUS = EventBus(rules=(), account_id="", region="")
 EventHook = Callable[[JsonObject], JsonValue]
 
 
-class _KeyRecord(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    access_key_id: str
-    access_key_secret: str
-    security_token: str = ""
-
-
-@dataclass(slots=True)
-class _World:
-    """Everything that a reset makes anew."""
-
-    behaviour: Behaviour
-    services: dict[str, Service]
-    key: Key = DEFAULT_KEY
-    temporary_keys: dict[str, Key] = field(default_factory=dict)
-    verifier: Verifier = field(default_factory=Verifier)
-    faults: FaultBook = field(default_factory=FaultBook)
-    calls: list[JsonObject] = field(default_factory=list)
-    events: list[JsonValue] = field(default_factory=list)
-
-    def keyring(self) -> Keyring:
-        return Keyring((self.key, *self.temporary_keys.values()))
-
-
 class LocalCloud:
-    """CS, ENS and Elasticsearch with one state, one clock and one set of keys; several threads may use it.
+    """All services with one state, one clock and one set of keys; several threads may use it.
 
     Args:
         now: where the state clock stands at first, seconds since the epoch; the real time by default. It
@@ -112,6 +89,7 @@ class LocalCloud:
         self._lock = threading.RLock()
         self._dispatcher = Dispatcher()
         self._admin = Admin(self)
+        self._gateway: Gateway | None = None
         self._closed = False
         self._world = self._new_world()
 
@@ -164,10 +142,33 @@ class LocalCloud:
         """
         if self._closed:
             raise LocalCloudError("this local cloud is closed: it was used after its `with` block")
+        if self._gateway is not None and (place := self._gateway.place_of(request)) is not None:
+            return self._gateway.handle(request, place)
         if is_admin_path(request.path):
             return self._admin.handle(request)
-        with self._lock:
-            return self._answer(request)
+        return self._answer(request)
+
+    def deploy(self, deployment: Deployment, url: str) -> list[JsonValue]:
+        """Lets the functions of a template be called: at their HTTP triggers and over both invocation APIs.
+
+        Events come to them by `on_event`. The deployment outlives resets.
+
+        Args:
+            deployment: the functions; the caller closes it, after the last request.
+            url: where this cloud is served, for the triggers' addresses.
+
+        Returns:
+            The functions, as `state` has them: `key`, `name` and the `urls` of the HTTP trigger.
+        """
+        from localcloud.gateway import Gateway  # noqa: PLC0415 - only who deploys needs what reads templates
+
+        self._gateway = Gateway(deployment, url, self._check_trigger, lambda: self.behaviour)
+        return self._gateway.functions()
+
+    @property
+    def functions(self) -> Deployment | None:
+        """The functions that can be called; None while nothing is deployed."""
+        return self._gateway.deployment if self._gateway is not None else None
 
     def advance(self, seconds: float) -> float:
         """Lets so many seconds pass in the cloud's state; returns the present moment."""
@@ -195,6 +196,7 @@ class LocalCloud:
             records: as `state` returns them, every part optional: `cs`, `ens` and `elasticsearch` with the
                 services' own field names, `behaviour` (fields of Behaviour), `credentials` (`access_key_id`,
                 `access_key_secret`), `sts_credentials` (a list, each with a `security_token` too).
+                `functions` has no effect: these come from a template.
 
         Raises:
             SeedError: naming the field that is not valid; nothing was changed.
@@ -204,9 +206,9 @@ class LocalCloud:
         with self._lock:
             world = self._world
             behaviour = _changed(world.behaviour, as_object(seed.get("behaviour", {}), "behaviour"))
-            key = _key(seed["credentials"], "credentials") if "credentials" in seed else world.key
+            key = key_of(seed["credentials"], "credentials") if "credentials" in seed else world.key
             rows = as_list(seed.get("sts_credentials", []), "sts_credentials")
-            temporary = [_key(row, f"sts_credentials[{index}]") for index, row in enumerate(rows)]
+            temporary = [key_of(row, f"sts_credentials[{index}]") for index, row in enumerate(rows)]
             moment = Moment(self.clock.now(), behaviour)
             placements = [
                 service.seed(as_object(seed.get(name, {}), name), moment)
@@ -218,17 +220,22 @@ class LocalCloud:
                 place()
 
     def state(self) -> JsonObject:
-        """All state, in the seed's shape; in addition each cluster's tasks and what was counted."""
+        """All state, in the seed's shape; in addition each cluster's tasks and what was counted.
+
+        `functions` is there when functions are deployed.
+        """
         with self._lock:
             world = self._world
             moment = self._moment()
-            temporary: list[JsonValue] = [_key_record(key) for key in world.temporary_keys.values()]
+            temporary: list[JsonValue] = [key_record(key) for key in world.temporary_keys.values()]
             state: JsonObject = {
-                "credentials": _key_record(world.key),
+                "credentials": key_record(world.key),
                 "sts_credentials": temporary,
                 "behaviour": world.behaviour.model_dump(),
-                **{name: service.state(moment) for name, service in world.services.items()},
+                **{name: kept for name, one in world.services.items() if (kept := one.state(moment))},
             }
+            if self._gateway is not None:
+                state["functions"] = self._gateway.functions()
             return copy.deepcopy(state)
 
     def add_fault(self, fault: Fault) -> None:
@@ -260,44 +267,68 @@ class LocalCloud:
             self._world.events.append(event)
             return {"deployed": False, "stored": len(self._world.events), "message": "nothing is deployed"}
 
-    def _new_world(self) -> _World:
+    def _new_world(self) -> World:
         fleet = Fleet()
-        services: list[Service] = [CsService(fleet), EnsService(fleet), ElasticsearchService()]
-        return _World(self._first_behaviour, {service.name: service for service in services})
+        services: list[Service] = [
+            CsService(fleet),
+            EnsService(fleet),
+            ElasticsearchService(),
+            FcService(lambda: self.functions),
+            Fc2Service(lambda: self.functions),
+        ]
+        return World(self._first_behaviour, {service.name: service for service in services})
 
     def _moment(self) -> Moment:
         return Moment(self.clock.now(), self._world.behaviour)
 
+    def _check_trigger(self, request: Request) -> None:
+        """Returns when a request to an HTTP trigger is well signed; else Refusal with the gateway's code."""
+        with self._lock:
+            claim = trigger_claim_of(request, self._world.behaviour.trigger_payload)
+            self._world.verifier.verify(claim, self._world.keyring(), self._wall_clock())
+
     def _answer(self, request: Request) -> Response:
-        request_id = str(uuid.uuid4()).upper()
-        service = self._dispatcher.service_of(request)
-        action, code = action_of(request), ""
+        turn = Turn(request, self._dispatcher.service_of(request), action_of(request))
+        with self._lock:
+            world = self._world
+            try:
+                target = self._dispatcher.target(request, turn.service)
+                turn.action = target.operation.action
+                result, turn.code = self._serve(target, turn)
+            except Refusal as refusal:
+                result, turn.code = self._refused(refusal, turn)
+            if isinstance(result, Response):
+                return self._recorded(world, turn, result)
+        # What an action waits for may itself call this cloud.
         try:
-            target = self._dispatcher.target(request, service)
-            action = target.operation.action
-            response, code = self._serve(request, target, request_id)
+            response = result()
         except Refusal as refusal:
-            code = refusal.code
-            response = self._refused(refusal, service, request_id, request.header("host"))
-        self._world.calls.append(
+            response, turn.code = self._refused(refusal, turn)
+        with self._lock:
+            return self._recorded(world, turn, response)
+
+    def _recorded(self, world: World, turn: Turn, response: Response) -> Response:
+        """The answer as it is sent, after the call was put on the list of its world."""
+        world.calls.append(
             {
-                "service": service,
-                "action": action,
-                "method": request.method,
-                "path": request.path,
+                "service": turn.service,
+                "action": turn.action,
+                "method": turn.request.method,
+                "path": turn.request.path,
                 "status": response.status,
-                "code": code,
-                "requestId": request_id,
+                "code": turn.code,
+                "requestId": turn.request_id,
                 "at": iso_time(self.clock.now()),
             }
         )
         date = formatdate(self._wall_clock(), usegmt=True)
-        return replace(response, headers={"date": date, "x-acs-request-id": request_id, **response.headers})
+        own = {"date": date, world.id_header(turn.service): turn.request_id}
+        return replace(response, headers={**own, **response.headers})
 
-    def _serve(self, request: Request, target: Target, request_id: str) -> tuple[Response, str]:
+    def _serve(self, target: Target, turn: Turn) -> tuple[Response | Work, str]:
         """The answer of a supported action to a well signed request, and the code of its failure if any."""
-        operation = target.operation
-        self._world.verifier.verify(request, self._world.keyring(), self._wall_clock())
+        request, operation = turn.request, target.operation
+        self._world.verifier.verify(claim_of(request), self._world.keyring(), self._wall_clock())
         service = self._world.services[operation.service]
         handler = service.actions.get(operation.action)
         if handler is None:
@@ -308,30 +339,50 @@ class LocalCloud:
                 f"of {service.name} it has {', '.join(self.supported[service.name])}.",
             )
         refuse_unknown(operation, "query parameters", operation.unknown_query(target.query))
-        body = decoded_body(request, operation)
-        call = Call(operation, self._moment(), request_id, target.region, target.path, target.query, body)
+        call = Call(
+            operation=operation,
+            moment=self._moment(),
+            request_id=turn.request_id,
+            region=target.region,
+            path=target.path,
+            query=target.query,
+            body=decoded_body(request, operation),
+            content=request.body,
+            headers=request.headers,
+        )
         fault = self._world.faults.take(service.name, operation.action, request.path)
         if fault is None:
             return _handled(handler, call), ""
         call = replace(call, refused_items=fault.items, failing_items=fault.task_items)
         if not fault.fails:
-            return fault.dressed(_handled(handler, call)), ""
+            return _then(_handled(handler, call), fault.dressed), ""
+        refusal = fault.refusal()
+        answer, code = fault.raw_response(), refusal.code
+        if answer is None:
+            answer, code = self._refused(refusal, turn)
+        failure = fault.dressed(answer)
         if fault.effect == "after":
             with contextlib.suppress(Refusal):
-                _handled(handler, call)
-        refusal = fault.refusal()
-        answer = fault.raw_response()
-        if answer is None:
-            answer = self._refused(refusal, service.name, request_id, request.header("host"))
-        return fault.dressed(answer), refusal.code
+                return _then(_handled(handler, call), lambda _: failure), code
+        return failure, code
 
-    def _refused(self, refusal: Refusal, service: str, request_id: str, host: str) -> Response:
-        known = self._world.services.get(service)
+    def _refused(self, refusal: Refusal, turn: Turn) -> tuple[Response, str]:
+        """A refusal in the shape and with the codes of the service, and its code there."""
+        known = self._world.services.get(turn.service)
+        codes = known.error_codes if known is not None else SAME_CODES
+        status, code = codes.get(refusal.code, (refusal.status, refusal.code))
+        refusal = Refusal(status, code, refusal.message)
         error_body = known.error_body if known is not None else upper_camel_error
-        return json_response(error_body(refusal, request_id, host), refusal.status)
+        body = error_body(refusal, turn.request_id, turn.request.header("host"))
+        return json_response(body, status), code
 
 
-def _handled(handler: Handler, call: Call) -> Response:
+def _then(result: Response | Work, change: Callable[[Response], Response]) -> Response | Work:
+    """The result with its answer changed, now or when it is there."""
+    return change(result) if isinstance(result, Response) else lambda: change(result())
+
+
+def _handled(handler: Handler, call: Call) -> Response | Work:
     """What the action answers; a body that would be no valid record is refused as the vendor refuses it."""
     try:
         return handler(call)
@@ -341,13 +392,3 @@ def _handled(handler: Handler, call: Call) -> Response:
 
 def _changed(behaviour: Behaviour, changes: Mapping[str, FrozenJson]) -> Behaviour:
     return checked(Behaviour, {**behaviour.model_dump(), **changes}, "behaviour")
-
-
-def _key(value: JsonValue, where: str) -> Key:
-    record = checked(_KeyRecord, value, where)
-    return Key(record.access_key_id, record.access_key_secret, record.security_token)
-
-
-def _key_record(key: Key) -> JsonObject:
-    token: JsonObject = {"security_token": key.security_token} if key.security_token else {}
-    return {"access_key_id": key.access_key_id, "access_key_secret": key.access_key_secret, **token}

@@ -1,23 +1,27 @@
 """A template brought to life: functions that run, rules that deliver events to them, timers, HTTP triggers.
 
-Delivers each event once and at once: no retries, no dead letters. Knows nothing of the services that the
-functions call; the environment tells these where they are.
+Delivers each event once and at once, and runs each invocation once: no retries, no dead letters. Knows
+nothing of the services that the functions call; the environment tells these where they are.
 """
 
 from __future__ import annotations
 
 import json
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from fctoolkit.errors import ConfigurationError
+from localcloud.errors import LocalCloudError
 from localcloud.eventbridge import EventBus, Receipt, Rule
 from localcloud.runtime import FunctionProcess, Invocation
 from localcloud.runtime.process import new_request_id
 from localcloud.template import EventBridgeTrigger, FunctionSpec, HttpTrigger, Template, TimerTrigger
 from localcloud.triggers import (
+    FUNCTION_ERROR_STATUS,
     HttpAnswer,
     HttpRequest,
     http_answer,
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fctoolkit.jsontypes import FrozenJson
+    from localcloud.message import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +61,30 @@ class HttpExchange:
     invocation: Invocation
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An invocation that is over: whose it was, and whether nobody waited for it.
+
+    Attributes:
+        function: the function's resource key.
+    """
+
+    function: str
+    invocation: Invocation
+    background: bool
+
+
+class ClosedError(LocalCloudError):
+    """A function was to run although the deployment was closed."""
+
+
 class Deployment:
     """The functions of a template, each in a process of its own that starts at its first invocation.
 
     `environment` is the caller's; see `localcloud.runtime.environment` for what functions get of it. `now` is
     the wall clock that events and timers are stamped with. `python` is the interpreter that functions run
-    on, by default the one that runs this. Safe to use from several threads. Use as a context manager, or call
-    `close`.
+    on, by default the one that runs this. `ended` is told of every invocation, from the thread that ran it.
+    Safe to use from several threads. Use as a context manager, or call `close`.
     """
 
     def __init__(
@@ -72,14 +94,20 @@ class Deployment:
         *,
         now: Callable[[], float] = time.time,
         python: Path | None = None,
+        ended: Callable[[Ended], None] = lambda _: None,
     ) -> None:
         self.template = template
         self._now = now
+        self._ended = ended
+        self._closed = False
         with ExitStack() as stack:
             self._processes = {
                 spec.key: stack.enter_context(FunctionProcess(spec, environment, python=python))
                 for spec in template.functions
             }
+            self._turns = {spec.key: threading.Lock() for spec in template.functions}
+            # One thread a function: background invocations run one after the other. It starts with the first.
+            self._queues = {spec.key: ThreadPoolExecutor(1, spec.key) for spec in template.functions}
             self._stack = stack.pop_all()
         first = template.functions[0] if template.functions else None
         self.bus = EventBus(
@@ -112,7 +140,7 @@ class Deployment:
         """Invokes the functions of the rules that an event has matched."""
         body = json.dumps(receipt.event).encode()
         return tuple(
-            DeliveryRecord(rule.name, rule.function, self._processes[rule.function].invoke(body))
+            DeliveryRecord(rule.name, rule.function, self._run(rule.function, body))
             for rule in receipt.matched
         )
 
@@ -149,27 +177,73 @@ class Deployment:
         if method not in methods:
             known = ", ".join(sorted(methods)) or "nothing: it has no HTTP trigger"
             raise ConfigurationError(f"{spec.key} does not take {method} over HTTP; it takes {known}")
-        request_id = new_request_id()
-        request = HttpRequest(method, path, headers or {}, body)
-        process = self._processes[spec.key]
-        if process.takes_http:
-            invocation = process.invoke(passed_request(request, spec), request_id=request_id)
-        else:
-            event = http_event(request, spec, request_id, self._now())
-            invocation = process.invoke(event, request_id=request_id)
+        return self.exchange(spec, HttpRequest(method, path, headers or {}, body))
+
+    def exchange(
+        self,
+        spec: FunctionSpec,
+        request: HttpRequest,
+        *,
+        request_id: str | None = None,
+        error_status: int = FUNCTION_ERROR_STATUS,
+    ) -> HttpExchange:
+        """Hands a request to a function, whatever its trigger says, and makes an answer of the result."""
+        request_id = request_id or new_request_id()
+        invocation = self._run(spec.key, self.http_payload(spec, request, request_id), request_id)
         if invocation.response is not None:
             answer = passed_answer(invocation.response, request_id, invocation.error_type)
         else:
-            answer = http_answer(invocation.payload, request_id, invocation.error_type)
+            answer = http_answer(invocation.payload, request_id, invocation.error_type, error_status)
         return HttpExchange(answer, invocation)
 
-    def invoke(self, function: str, event: bytes) -> Invocation:
+    def http_payload(self, spec: FunctionSpec, request: HttpRequest, request_id: str) -> bytes | Request:
+        """What a function gets of a request that comes now: an event, or itself when it takes requests."""
+        if self._processes[spec.key].takes_http:
+            return passed_request(request, spec)
+        return http_event(request, spec, request_id, self._now())
+
+    def named(self, name: str, *, any_case: bool = False) -> FunctionSpec | None:
+        """The function with this `functionName`, or else this resource key; None when there is none."""
+        folded = str.lower if any_case else str
+        wanted = folded(name)
+        functions = self.template.functions
+        by_name = (spec for spec in functions if folded(spec.name) == wanted)
+        by_key = (spec for spec in functions if folded(spec.key) == wanted)
+        return next(by_name, None) or next(by_key, None)
+
+    def invoke(self, function: str, event: bytes, *, request_id: str | None = None) -> Invocation:
         """Invokes a function with these bytes, as the invocation API does."""
-        return self._processes[self.template.function(function).key].invoke(event)
+        return self._run(self.template.function(function).key, event, request_id)
+
+    def invoke_later(self, function: str, payload: bytes | Request, *, request_id: str) -> None:
+        """Invokes a function in the background, after those that were there before.
+
+        It runs once: a failure is told to `ended` and to nobody else.
+        """
+        key = self.template.function(function).key
+        self._queues[key].submit(self._run, key, payload, request_id, background=True)
 
     def close(self) -> None:
-        """Ends all processes."""
+        """Ends all processes. Invocations that run are waited for; those that wait get a ClosedError."""
+        self._closed = True
+        for queue in self._queues.values():
+            queue.shutdown(cancel_futures=True)
         self._stack.close()
 
     def _tick(self, spec: FunctionSpec, trigger: TimerTrigger) -> Invocation:
-        return self._processes[spec.key].invoke(timer_event(trigger, self._now()))
+        return self._run(spec.key, timer_event(trigger, self._now()))
+
+    def _run(
+        self,
+        key: str,
+        payload: bytes | Request,
+        request_id: str | None = None,
+        *,
+        background: bool = False,
+    ) -> Invocation:
+        with self._turns[key]:
+            if self._closed:
+                raise ClosedError(f"{key} is not run any more: the functions were ended")
+            invocation = self._processes[key].invoke(payload, request_id=request_id)
+        self._ended(Ended(key, invocation, background))
+        return invocation

@@ -1,7 +1,8 @@
 """Finds which action of which service a request asks for, and its parameters. Knows no behaviour.
 
 ROA requests are found by method and path, RPC requests by action name. The service is told by
-`x-acs-version`, by the query's `Version`, by the Host header, or by the path, in this order.
+`x-acs-version`, by the query's `Version`, by a version that begins the path, by the Host header, or by the
+rest of the path, in this order.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from fctoolkit.jsontypes import JsonObject, JsonValue
     from localcloud.catalogue import Catalogue, Operation
 
-SERVICES = ("cs", "ens", "elasticsearch")
+SERVICES = ("cs", "ens", "elasticsearch", "fc", "fc2")
 RPC_SERVICE = "ens"
 
 # What every request may carry, whatever its action.
@@ -74,6 +75,9 @@ class Dispatcher:
                 return name
         if version:
             return ""
+        for name, known in self._catalogues.items():
+            if request.path.startswith(f"/{known.version}/"):
+                return name
         named = endpoint_of(request.header("host")).service
         if named:
             return named
@@ -128,7 +132,7 @@ def action_of(request: Request) -> str:
 
 def decoded_body(request: Request, operation: Operation) -> JsonObject:
     """The JSON body, empty when there is none; refuses other bodies and keys the action does not have."""
-    if not request.body or request.header("content-type").startswith(FORM_TYPE):
+    if operation.raw or not request.body or request.header("content-type").startswith(FORM_TYPE):
         return {}
     try:
         value: JsonValue = json.loads(request.body)

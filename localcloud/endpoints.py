@@ -16,6 +16,7 @@ _HOSTS = {
     "cs": re.compile(rf"cs(?:-vpc|-anony-vpc)?(?:\.{_REGION})?\.aliyuncs\.com"),
     "elasticsearch": re.compile(rf"elasticsearch(?:-vpc)?(?:\.{_REGION})?\.aliyuncs\.com"),
     "ens": re.compile(rf"ens(?:-vpc|\.vpc-proxy)?(?:\.{_REGION})?\.aliyuncs\.com"),
+    "fc": re.compile(rf"(?:fcv3(?:-vpc)?\.|\d+\.){_REGION}(?:\.fc)?\.aliyuncs\.com"),
 }
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from fctoolkit.jsontypes import FrozenJson
 
@@ -72,3 +72,11 @@ def json_response(value: FrozenJson, status: int = 200, headers: Mapping[str, st
     """An answer with a JSON body."""
     body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     return Response(status, {"content-type": JSON_TYPE, **(headers or {})}, body)
+
+
+def joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Names and values as a mapping: of a repeated name the values are joined by commas."""
+    values: dict[str, str] = {}
+    for name, value in pairs:
+        values[name] = f"{values[name]},{value}" if name in values else value
+    return values

@@ -6,17 +6,17 @@ import asyncio
 import contextlib
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response as HttpResponse
 from starlette.routing import Mount
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from localcloud.message import Request
+from localcloud.message import Request, joined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"
 SHUTDOWN_SECONDS = 2
+MOST_REQUESTS = 1024
+"""How many requests are answered at once. Callers of a busy function wait, and the function may need calls of
+its own to end: with few threads they would wait for each other."""
 
 
 def build_app(cloud: LocalCloud, extra_routes: Sequence[BaseRoute] = ()) -> Starlette:
@@ -83,6 +86,7 @@ class _CloudApp:
 
     def __init__(self, cloud: LocalCloud) -> None:
         self._cloud = cloud
+        self._threads = ThreadPoolExecutor(MOST_REQUESTS, "request")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = HttpRequest(scope, receive)
@@ -90,10 +94,11 @@ class _CloudApp:
             method=request.method,
             path=scope["raw_path"].decode("ascii"),
             query=scope["query_string"].decode("ascii"),
-            headers=dict(request.headers.items()),
+            headers=joined(request.headers.items()),
             body=await request.body(),
         )
-        answer = await run_in_threadpool(self._cloud.handle, message)
+        loop = asyncio.get_running_loop()
+        answer = await loop.run_in_executor(self._threads, self._cloud.handle, message)
         if answer.delay:
             await asyncio.sleep(answer.delay)
         if answer.dropped:

@@ -19,7 +19,7 @@ import sysconfig
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic.alias_generators import to_camel
@@ -50,10 +50,17 @@ EDITION: Final = "3.0.0"
 
 @dataclass(frozen=True, slots=True)
 class HttpTrigger:
-    """Invokes on HTTP requests with one of `methods`."""
+    """Invokes on HTTP requests with one of `methods`.
+
+    Attributes:
+        auth_type: `function` asks for a signature, `anonymous` for nothing.
+        internet: whether its address answers at all; a trigger may be for inner networks only.
+    """
 
     name: str
     methods: tuple[str, ...]
+    auth_type: str = "function"
+    internet: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +148,11 @@ class FunctionSpec:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """The functions of one s.yaml, in its order."""
+    """The functions of one s.yaml, in its order. `name` is the project's, in FC 2.0 a service's."""
 
     file: Path
     functions: tuple[FunctionSpec, ...]
+    name: str = ""
 
     def function(self, name: str) -> FunctionSpec:
         """The function with this resource key, `functionName`, name or path of its code folder.
@@ -202,7 +210,8 @@ def read_template(
         raise TemplateError((edition or document).place, f"expected `edition: {EDITION}`")
     layers = tuple(layer_folders) if layer_folders is not None else local_layer_folders(file.parent)
     reader = _Reader(References(document, file.parent, environment, account_id), layers)
-    return Template(file, tuple(reader.functions()))
+    name = document.get("name")
+    return Template(file, tuple(reader.functions()), str(name.content) if name is not None else "")
 
 
 class _Model(BaseModel):
@@ -276,6 +285,8 @@ class _Function(_Model):
 
 class _HttpConfig(_Model):
     methods: tuple[str, ...] = Field(min_length=1)
+    auth_type: Literal["function", "anonymous", "jwt"] = "function"
+    disable_url_internet: bool = Field(default=False, alias="disableURLInternet")
 
 
 class _TimerConfig(_Model):
@@ -355,7 +366,7 @@ def _triggers(models: Sequence[_Trigger], props: Node) -> Iterator[Trigger]:
     for index, model in enumerate(models):
         node = props.at(["triggers", index, "triggerConfig"])
         if model.trigger_type == "http":
-            yield HttpTrigger(model.trigger_name, _validate(_HttpConfig, node).methods)
+            yield _http_trigger(model.trigger_name, node)
         elif model.trigger_type == "timer":
             timer = _validate(_TimerConfig, node)
             yield TimerTrigger(model.trigger_name, timer.enable, timer.cron_expression, timer.payload)
@@ -365,6 +376,16 @@ def _triggers(models: Sequence[_Trigger], props: Node) -> Iterator[Trigger]:
             # Queues and streams deliver batches of their own; only bus rules are run locally.
             if config.event_source_config.event_source_type == "Default":
                 yield EventBridgeTrigger(model.trigger_name, config.trigger_enable, pattern)
+
+
+def _http_trigger(name: str, node: Node) -> HttpTrigger:
+    config = _validate(_HttpConfig, node)
+    if config.auth_type == "jwt":
+        raise TemplateError(
+            node.at(["authType"]).place,
+            "authType jwt is not played here: use function, or anonymous and a check in the function",
+        )
+    return HttpTrigger(name, config.methods, config.auth_type, not config.disable_url_internet)
 
 
 def _pattern(text: str, node: Node) -> Pattern:

@@ -8,15 +8,16 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from localcloud.message import Request
+from localcloud.message import Request, joined
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from fctoolkit.jsontypes import JsonObject
     from localcloud.message import Response
@@ -29,10 +30,19 @@ _TEXT_TYPES: Final = frozenset(
         *("application/atom+xml", "application/javascript", "application/x-www-form-urlencoded"),
     }
 )
-# Headers of a custom runtime's response that are FC's own, or belong to its connection.
-_NOT_PASSED: Final = frozenset(
+ANSWER_HEADER_BYTES: Final = 8 * 1024
+FUNCTION_ERROR_STATUS: Final = 502
+"""Of a request whose function failed, as FC's table of HTTP errors has it."""
+
+# Headers that a caller and a function cannot set for each other; so are all that begin with `x-fc-`.
+_UNHEARD: Final = frozenset({"connection", "keep-alive"})
+_UNSAID: Final = frozenset(
     {"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"}
 )
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_BODILESS: Final = frozenset({204, 304})
+_STATUSES: Final = range(200, 600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +72,7 @@ def timer_event(trigger: TimerTrigger, at: float) -> bytes:
 
 def http_event(request: HttpRequest, spec: FunctionSpec, request_id: str, at: float) -> bytes:
     """The event of an HTTP request: an envelope with the body as text, or in base64 when it is none."""
-    headers = {_canonical(name): value for name, value in request.headers.items()}
+    headers = {_canonical(name): value for name, value in _heard(request)}
     target = urlsplit(request.target)
     body, encoded = _event_body(request.body, headers.get("Content-Type", ""))
     event: JsonObject = {
@@ -71,7 +81,7 @@ def http_event(request: HttpRequest, spec: FunctionSpec, request_id: str, at: fl
         "body": body,
         "isBase64Encoded": encoded,
         "headers": {**headers},
-        "queryParameters": {**_joined(parse_qsl(target.query, keep_blank_values=True))},
+        "queryParameters": {**joined(parse_qsl(target.query, keep_blank_values=True))},
         "requestContext": {
             "accountId": spec.account_id,
             "domainName": _domain(spec),
@@ -91,36 +101,80 @@ def http_event(request: HttpRequest, spec: FunctionSpec, request_id: str, at: fl
     return json.dumps(event).encode()
 
 
-def http_answer(payload: bytes, request_id: str, error_type: str = "") -> HttpAnswer:
+def http_answer(
+    payload: bytes, request_id: str, error_type: str = "", error_status: int = FUNCTION_ERROR_STATUS
+) -> HttpAnswer:
     """A function's result as an HTTP answer.
 
-    A JSON object with a `statusCode` is taken apart; anything else is the body of a 200, as JSON.
+    A JSON object with a `statusCode` is taken apart; anything else is the body of a 200, as JSON. An error
+    payload is the body of a 502. What cannot be sent, or has more than 8 KB of headers, is `BadResponse`.
     """
     own = _own_headers(request_id, error_type)
+    if error_type:
+        return HttpAnswer(error_status, {"Content-Type": "application/json", **own}, payload)
     result = _json_object(payload)
     status = result.get("statusCode")
     if isinstance(status, bool) or not isinstance(status, int):
         return HttpAnswer(200, {"Content-Type": "application/json", **own}, payload)
     headers = result.get("headers")
     named = {name: str(value) for name, value in headers.items()} if isinstance(headers, dict) else {}
-    return HttpAnswer(status, {**named, **own}, _answer_body(result))
+    return _sent(status, named, _answer_body(result), own)
 
 
 def passed_request(request: HttpRequest, spec: FunctionSpec) -> Request:
-    """An HTTP request as a custom runtime gets it: unchanged, at the host that the trigger has."""
+    """An HTTP request as a custom runtime gets it: as it came, at the host that the trigger has."""
     path, _, query = request.target.partition("?")
-    headers = {name.lower(): value for name, value in request.headers.items()}
+    headers = {name.lower(): value for name, value in _heard(request)}
     return Request(request.method, path, query, {"host": _domain(spec)} | headers, request.body)
 
 
 def passed_answer(response: Response, request_id: str, error_type: str = "") -> HttpAnswer:
-    """A custom runtime's own HTTP response as the caller gets it, without the headers that FC sets itself."""
-    headers = {
-        _canonical(name): value
-        for name, value in response.headers.items()
-        if name not in _NOT_PASSED and not name.startswith("x-fc-")
-    }
-    return HttpAnswer(response.status, headers | _own_headers(request_id, error_type), response.body)
+    """A custom runtime's own HTTP response as the caller gets it; `BadResponse` as in `http_answer`."""
+    headers = {_canonical(name): value for name, value in response.headers.items()}
+    return _sent(response.status, headers, response.body, _own_headers(request_id, error_type))
+
+
+def _sent(status: int, headers: Mapping[str, str], body: bytes, own: Mapping[str, str]) -> HttpAnswer:
+    """A function's answer as it leaves the gateway: of the headers that are FC's to say only its own."""
+    said = {name: value for name, value in headers.items() if _may_say(name, value)}
+    trouble = _trouble(status, said)
+    if trouble:
+        error = {"Code": "BadResponse", "Message": trouble, "RequestId": own["X-Fc-Request-Id"]}
+        return HttpAnswer(502, {"Content-Type": "application/json", **own}, json.dumps(error).encode())
+    return HttpAnswer(status, {**said, **own}, b"" if status in _BODILESS else body)
+
+
+def _heard(request: HttpRequest) -> list[tuple[str, str]]:
+    """The headers of a request that a function gets to see."""
+    return [
+        (name, value)
+        for name, value in request.headers.items()
+        if name.lower() not in _UNHEARD and not _is_own(name)
+    ]
+
+
+def _may_say(name: str, value: str) -> bool:
+    low = name.lower()
+    if low == "content-disposition":
+        return value.strip().lower() != "attachment"
+    return low not in _UNSAID and not _is_own(name)
+
+
+def _is_own(name: str) -> bool:
+    return name.lower().startswith("x-fc-")
+
+
+def _trouble(status: int, headers: Mapping[str, str]) -> str:
+    """Why an answer cannot be sent; empty when it can."""
+    if status not in _STATUSES:
+        return f"statusCode {status} is none of an answer: 200 to 599."
+    for name, value in headers.items():
+        if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
+            return f"the header {name!r} has a name or a value that HTTP cannot carry."
+    size = sum(len(name) + len(value) for name, value in headers.items())
+    if size > ANSWER_HEADER_BYTES:
+        return f"the headers of an answer may have {ANSWER_HEADER_BYTES} bytes, not {size}."
+    return ""
 
 
 def _own_headers(request_id: str, error_type: str) -> dict[str, str]:
@@ -154,14 +208,6 @@ def _event_body(body: bytes, content_type: str) -> tuple[str, bool]:
         except UnicodeDecodeError:
             pass
     return base64.b64encode(body).decode(), True
-
-
-def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Repeated names become one, their values joined by commas."""
-    joined: dict[str, str] = {}
-    for name, value in pairs:
-        joined[name] = f"{joined[name]},{value}" if name in joined else value
-    return joined
 
 
 def _domain(spec: FunctionSpec) -> str:

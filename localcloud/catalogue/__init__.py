@@ -11,7 +11,7 @@ import json
 import re
 from dataclasses import dataclass
 from importlib import resources
-from typing import TYPE_CHECKING, NotRequired, TypedDict, cast
+from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict, cast
 from urllib.parse import unquote
 
 from localcloud.errors import Refusal
@@ -28,6 +28,7 @@ class _Entry(TypedDict):
     path: str
     query: NotRequired[list[str]]
     body: NotRequired[list[str]]
+    content: NotRequired[Literal["bytes"]]
 
 
 class _File(TypedDict):
@@ -40,12 +41,13 @@ class Operation:
     """One action of the vendor's.
 
     Attributes:
-        service: `cs`, `ens` or `elasticsearch`.
+        service: its short name, such as `cs`.
         action: its name, as `x-acs-action` gives it.
         methods: HTTP methods, upper case.
         path: the path with its parameters in braces; `/` for the RPC style.
         query: names of query parameters.
         body: keys of the JSON body; `*` alone when the metadata does not list them.
+        raw: the body is any bytes and no JSON.
     """
 
     service: str
@@ -54,6 +56,7 @@ class Operation:
     path: str
     query: frozenset[str]
     body: frozenset[str]
+    raw: bool = False
 
     def unknown_query(self, names: Mapping[str, str]) -> list[str]:
         """Query parameters the action does not have; `Tag.1.Key` counts as `Tag`."""
@@ -122,7 +125,7 @@ class Catalogue:
 
 @functools.cache
 def load(service: str) -> Catalogue:
-    """The catalogue of `cs`, `ens` or `elasticsearch`, read once in a process: it never changes."""
+    """The catalogue of a service, by its short name. Read once in a process: it never changes."""
     text = resources.files(__name__).joinpath(f"{service}.json").read_text(encoding="utf-8")
     data = cast("_File", json.loads(text))
     operations = {
@@ -133,6 +136,7 @@ def load(service: str) -> Catalogue:
             path=entry["path"],
             query=frozenset(entry.get("query", ())),
             body=frozenset(entry.get("body", ())),
+            raw=entry.get("content") == "bytes",
         )
         for action, entry in data["actions"].items()
     }

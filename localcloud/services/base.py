@@ -7,6 +7,7 @@ import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 from localcloud.errors import Refusal
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 NOT_IMPLEMENTED = "LocalCloud.NotImplemented"
+
+ErrorCodes: TypeAlias = Mapping[str, tuple[int, str]]
+"""Status and code that a service has for codes of the gateway, where it has others."""
+
+SAME_CODES: ErrorCodes = MappingProxyType({})
+
+REQUEST_ID_HEADER = "x-acs-request-id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +50,8 @@ class Call:
         path: decoded path parameters by name.
         query: decoded query parameters by name.
         body: the decoded JSON body, empty when there is none.
+        content: the body as it came.
+        headers: as they came, names in lower case.
         refused_items: instance ids a fault refuses, with their codes.
         failing_items: instance ids a fault lets fail later, with their messages.
     """
@@ -53,11 +63,16 @@ class Call:
     path: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     body: JsonObject = field(default_factory=dict)
+    content: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
     refused_items: Mapping[str, str] = field(default_factory=dict)
     failing_items: Mapping[str, str] = field(default_factory=dict)
 
 
-Handler: TypeAlias = Callable[[Call], Response]
+Work: TypeAlias = Callable[[], Response]
+"""The rest of an action, to be done without the cloud's lock: it waits for something that calls the cloud."""
+
+Handler: TypeAlias = Callable[[Call], Response | Work]
 
 
 class Service(Protocol):
@@ -71,6 +86,16 @@ class Service(Protocol):
     @property
     def actions(self) -> Mapping[str, Handler]:
         """The actions that are supported, by the vendor's names."""
+        ...
+
+    @property
+    def request_id_header(self) -> str:
+        """The header that bears the request's id in its answers."""
+        ...
+
+    @property
+    def error_codes(self) -> ErrorCodes:
+        """How it spells refusals that are not its own, such as those of signatures."""
         ...
 
     def error_body(self, refusal: Refusal, request_id: str, host: str) -> JsonObject:

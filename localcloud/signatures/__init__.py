@@ -1,8 +1,8 @@
 """Checks who signed a request, as the vendor's gateway does, with code of its own. Knows no service.
 
-Three signatures are understood: ACS3-HMAC-SHA256, the older ROA HMAC-SHA1 (`acs KEY:signature`) and the RPC
-query signature HMAC-SHA1. Nothing here may be shared with a client's signer: a mistake would then agree with
-itself.
+Four signatures are understood: ACS3-HMAC-SHA256, the older ROA HMAC-SHA1 (`acs KEY:signature`), the RPC query
+signature HMAC-SHA1, and that of FC 2.0, which counts at its own paths and nowhere else. Nothing here may be
+shared with a client's signer: a mistake would then agree with itself.
 
 Source: the vendor's pages on request signatures, V3 and of each service.
 """
@@ -12,10 +12,10 @@ from __future__ import annotations
 import hmac
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from localcloud.errors import Refusal
-from localcloud.signatures import acs3, roa, rpc
+from localcloud.signatures import acs3, fc2, roa, rpc
 from localcloud.signatures.claim import Claim
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from localcloud.message import Request
 
-__all__ = ["Claim", "Key", "Keyring", "Verifier", "claim_of"]
+__all__ = ["Claim", "Key", "Keyring", "Verifier", "claim_of", "trigger_claim_of"]
 
 MAXIMUM_AGE_SECONDS = 15 * 60
 
@@ -65,19 +65,18 @@ class Verifier:
     def __init__(self) -> None:
         self._nonces: OrderedDict[tuple[str, str], float] = OrderedDict()
 
-    def verify(self, request: Request, keyring: Keyring, now: float) -> None:
-        """Returns when the request is well signed; raises Refusal with the vendor's code when it is not.
+    def verify(self, claim: Claim, keyring: Keyring, now: float) -> None:
+        """Returns when the claim is true; raises Refusal with the vendor's code when it is not.
 
         Args:
-            request: the request as it came.
+            claim: what the request says about its signer.
             keyring: the keys that are accepted.
             now: the wall clock, seconds since the epoch.
         """
-        claim = claim_of(request)
         key = keyring.owner(claim)
         if abs(now - claim.signed_at) > MAXIMUM_AGE_SECONDS:
             raise Refusal(400, "InvalidTimeStamp.Expired", "Specified time stamp or date value is expired.")
-        if not hmac.compare_digest(claim.expected(key.access_key_secret).encode(), claim.signature.encode()):
+        if not claim.is_signed_with(key.access_key_secret):
             raise Refusal(
                 400,
                 "SignatureDoesNotMatch",
@@ -95,8 +94,17 @@ class Verifier:
         self._nonces[claim.access_key_id, claim.nonce] = now
 
 
+def trigger_claim_of(request: Request, payload: Literal["either", "hash", "empty"]) -> Claim:
+    """What a request to an HTTP trigger says about its signer; see `acs3.read_trigger`."""
+    if not request.header("authorization"):
+        raise _unsigned()
+    return acs3.read_trigger(request, payload)
+
+
 def claim_of(request: Request) -> Claim:
-    """What the request says about its signer, whichever of the three signatures it bears."""
+    """What the request says about its signer, whichever signature it bears."""
+    if request.path.startswith(fc2.PATH):
+        return fc2.read(request)
     authorization = request.header("authorization")
     if authorization.startswith(acs3.ALGORITHM):
         return acs3.read(request)
@@ -111,4 +119,8 @@ def claim_of(request: Request) -> Claim:
     parameters: Mapping[str, str] = dict(request.query_pairs() + request.form_pairs())
     if "Signature" in parameters:
         return rpc.read(request, parameters)
-    raise Refusal(400, "MissingAuthorization", "The request is not signed: Authorization is mandatory.")
+    raise _unsigned()
+
+
+def _unsigned() -> Refusal:
+    return Refusal(400, "MissingAuthorization", "The request is not signed: Authorization is mandatory.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -23,8 +24,8 @@ class Claim:
         security_token: the STS token that came, or empty.
         signed_at: seconds since the epoch.
         nonce: empty when the client sends none; then nothing can be checked.
-        string_to_sign: what the signature is computed over.
-        expected: the right signature for an access key secret.
+        strings_to_sign: what the signature may be computed over; the first is the one that messages show.
+        sign: the right signature for one of them and an access key secret.
     """
 
     access_key_id: str
@@ -32,8 +33,20 @@ class Claim:
     security_token: str
     signed_at: float
     nonce: str
-    string_to_sign: str
-    expected: Callable[[str], str]
+    strings_to_sign: tuple[str, ...]
+    sign: Callable[[str, str], str]
+
+    def is_signed_with(self, secret: str) -> bool:
+        """Whether the signature is one that only somebody with this access key secret can make."""
+        return any(
+            hmac.compare_digest(self.sign(text, secret).encode(), self.signature.encode())
+            for text in self.strings_to_sign
+        )
+
+    @property
+    def string_to_sign(self) -> str:
+        """The string to sign that is most likely meant."""
+        return self.strings_to_sign[0]
 
     @property
     def shown_string_to_sign(self) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import functools
 import hashlib
 import hmac
 from typing import TYPE_CHECKING
@@ -26,7 +25,7 @@ def read(request: Request) -> Claim:
     method = request.header("x-acs-signature-method")
     if method not in {"", "HMAC-SHA1"}:
         raise Refusal(400, "InvalidSignatureMethod", f"x-acs-signature-method {method} is not HMAC-SHA1.")
-    _refuse_other_body(request)
+    refuse_other_body(request)
     text = string_to_sign(request)
     return Claim(
         access_key_id=key,
@@ -34,8 +33,8 @@ def read(request: Request) -> Claim:
         security_token=request.header("x-acs-security-token"),
         signed_at=read_http_date(request.header("date"), "IllegalTimestamp"),
         nonce=request.header("x-acs-signature-nonce"),
-        string_to_sign=text,
-        expected=functools.partial(_sign, text),
+        strings_to_sign=(text,),
+        sign=_sign,
     )
 
 
@@ -51,7 +50,7 @@ def string_to_sign(request: Request) -> str:
     return "\n".join((request.method, *standard, *vendor, resource))
 
 
-def _refuse_other_body(request: Request) -> None:
+def refuse_other_body(request: Request) -> None:
     """The signature covers only the header, so the body is held against that. Clients may leave it out."""
     given = request.header("content-md5")
     digest = hashlib.md5(request.body, usedforsecurity=False).digest()

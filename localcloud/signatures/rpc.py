@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import functools
 import hashlib
 import hmac
 from typing import TYPE_CHECKING
@@ -38,8 +37,8 @@ def read(request: Request, parameters: Mapping[str, str]) -> Claim:
         security_token=parameters.get("SecurityToken", ""),
         signed_at=read_iso_time(parameters["Timestamp"], "IllegalTimestamp"),
         nonce=parameters["SignatureNonce"],
-        string_to_sign=text,
-        expected=functools.partial(_sign, text),
+        strings_to_sign=(text,),
+        sign=_sign,
     )
 
 

@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 CS = "https://cs.cn-hangzhou.aliyuncs.com"
 ENS = "https://ens.aliyuncs.com"
 ES = "https://elasticsearch.cn-hangzhou.aliyuncs.com"
-VERSIONS = {"cs": "2015-12-15", "ens": "2017-11-10", "elasticsearch": "2017-06-13"}
+VERSIONS = {
+    "cs": "2015-12-15",
+    "ens": "2017-11-10",
+    "elasticsearch": "2017-06-13",
+    "fc": "2023-03-30",
+    "fc2": "2016-08-15",
+}
 
 
 @dataclass

@@ -198,7 +198,7 @@ def test_elasticsearch_answers_the_models_cannot_read(clients: OfficialClients, 
 
 
 def test_every_supported_action_was_called(clients: OfficialClients, filled: LocalCloud) -> None:
-    """The tests above leave no supported action out."""
+    """The tests above leave no supported action out; Function Compute has tests of its own."""
     test_container_service(clients, filled)
     filled.seed(edge_seed(2, name="edge"))
     test_container_service_resources(clients, filled)
@@ -208,7 +208,10 @@ def test_every_supported_action_was_called(clients: OfficialClients, filled: Loc
     clients.es().list_connected_clusters("es-1")
     called = {(call["service"], call["action"]) for call in filled.calls if call["code"] == ""}
     assert called == {
-        (service, action) for service, actions in filled.supported.items() for action in actions
+        (service, action)
+        for service, actions in filled.supported.items()
+        for action in actions
+        if service not in {"fc", "fc2"}
     }
 
 

@@ -12,6 +12,8 @@ from localcloud.errors import Refusal
 from localcloud.message import Response, json_response
 from localcloud.services.base import (
     NOT_IMPLEMENTED,
+    REQUEST_ID_HEADER,
+    SAME_CODES,
     Call,
     Handler,
     Moment,
@@ -41,6 +43,8 @@ class CsService:
     """Container Service over the clusters and, for AttachInstances, the ENS fleet."""
 
     name = "cs"
+    request_id_header = REQUEST_ID_HEADER
+    error_codes = SAME_CODES
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet

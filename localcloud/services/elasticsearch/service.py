@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from localcloud.errors import Refusal
 from localcloud.message import Response, json_response
 from localcloud.services.base import (
+    REQUEST_ID_HEADER,
+    SAME_CODES,
     Call,
     Handler,
     Moment,
@@ -50,6 +52,8 @@ class ElasticsearchService:
     """Elasticsearch over its instances, connections and client tokens."""
 
     name = "elasticsearch"
+    request_id_header = REQUEST_ID_HEADER
+    error_codes = SAME_CODES
 
     def __init__(self) -> None:
         self._instances: dict[str, Instance] = {}
@@ -98,7 +102,7 @@ class ElasticsearchService:
             )
         return {"instances": instances}
 
-    def _once(self, handler: Handler) -> Handler:
+    def _once(self, handler: Callable[[Call], Response]) -> Handler:
         """A handler that answers a repeated clientToken from memory, without a second effect."""
 
         def handle(call: Call) -> Response:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from localcloud.errors import Refusal
 from localcloud.message import Response, json_response
 from localcloud.services.base import (
+    REQUEST_ID_HEADER,
+    SAME_CODES,
     Call,
     Handler,
     Moment,
@@ -52,6 +54,8 @@ class EnsService:
     """Edge Node Service over a fleet that other services may look at."""
 
     name = "ens"
+    request_id_header = REQUEST_ID_HEADER
+    error_codes = SAME_CODES
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet

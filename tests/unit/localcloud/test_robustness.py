@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from tests.support.cloud_client import CloudClient, edge_seed, search_seed
 
 SUPPORTED = [(service, action) for service, actions in LocalCloud().supported.items() for action in actions]
 CATALOGUES = {service: catalogue.load(service) for service in LocalCloud().supported}
+ERROR_KEYS = {"cs": ("code", "message"), "fc2": ("ErrorCode", "ErrorMessage")}
 
 WORDS = st.sampled_from(
     ["c1", "i-1", "es-1", "es-2", "1", "0", "-1", "true", "[]", '["i-1"]', '[{"Key":1}]', "", "é/ "]
@@ -49,8 +51,7 @@ def test_every_request_gets_an_answer_in_the_service_s_shape(drawn: dict[str, An
     cloud = LocalCloud()
     cloud.seed({**edge_seed(), **search_seed({}, {})})
     path = drawn["path"]
-    for name in ("ClusterId", "cluster_id", "InstanceId", "NodepoolId", "task_id"):
-        path = path.replace(f"{{{name}}}", drawn["word"])
+    path = re.sub(r"\{\w+\}", drawn["word"], path)
     options = {"content": json.dumps(drawn["body"])} if drawn["body"] is not None else {}
     host = f"http://127.0.0.1{path}"
     answer = CloudClient(cloud).call(
@@ -60,7 +61,8 @@ def test_every_request_gets_an_answer_in_the_service_s_shape(drawn: dict[str, An
     if answer.is_success:
         assert cloud.calls[-1]["code"] == ""
     else:
+        code, message = ERROR_KEYS.get(drawn["service"], ("Code", "Message"))
         assert answer.status_code in {400, 403, 404, 501}
-        assert cloud.calls[-1]["code"] == body["code" if drawn["service"] == "cs" else "Code"]
-        assert body["message" if drawn["service"] == "cs" else "Message"]
+        assert cloud.calls[-1]["code"] == body[code]
+        assert body[message]
     json.dumps(cloud.state())

@@ -48,6 +48,7 @@ resources:
             eventRuleFilterPattern: '{"source": ["mine"]}'
             eventSourceConfig: {eventSourceType: Default}
         - {triggerName: soon, triggerType: timer, triggerConfig: {cronExpression: "@every 5m"}}
+        - {triggerName: web, triggerType: http, triggerConfig: {authType: anonymous, methods: [POST]}}
 """
 CODE = f"""\
 import json, os, urllib.request
@@ -235,8 +236,11 @@ class TestInvoke:
 
 
 @contextmanager
-def serving(root: Path, *arguments: str, **variables: str) -> Iterator[str]:
-    """A local cloud that is served on a free port until the block ends; yields its address."""
+def serving(root: Path, *arguments: str, said: list[str] | None = None, **variables: str) -> Iterator[str]:
+    """A local cloud that is served on a free port until the block ends; yields its address.
+
+    What it wrote to standard error is added to `said` at the end.
+    """
     with subprocess.Popen(  # noqa: S603  # our own command
         [*COMMAND, "serve", "--port", "0", *arguments],
         cwd=root,
@@ -253,6 +257,8 @@ def serving(root: Path, *arguments: str, **variables: str) -> Iterator[str]:
         finally:
             process.send_signal(signal.SIGTERM)
             rest, errors = process.communicate(timeout=20)
+            if said is not None:
+                said.append(errors)
         assert (process.returncode, rest) == (0, ""), errors
 
 
@@ -292,6 +298,28 @@ class TestServe:
         with serving(root, "--template", "s.yaml") as url:
             answer = ask(url, "events", {"id": "1", "source": "mine", "type": "look around"})
         assert json.loads(answer["deliveries"][0]["result"])["credentials"]["access_key_id"] == "test"
+
+    def test_triggers_are_served(self, root: Path) -> None:
+        """HTTP triggers answer at the addresses that standard error and `state` name; ends are shown."""
+        said: list[str] = []
+        with serving(root, "--template", "s.yaml", said=said) as url:
+            (function,) = ask(url, "state")["functions"]
+            address = function["urls"][0]
+            with httpx2.Client(trust_env=False, timeout=20) as client:
+                answer = client.post(f"{address}a", content=b"hello")
+                later = {"x-fc-invocation-type": "Async"}
+                ids = [client.post(address, content=text, headers=later) for text in (b"a", b"b")]
+        assert (function["key"], function["name"], address) == (
+            "probe",
+            "app-probe",
+            f"{url}/_localcloud/http/probe/",
+        )
+        assert json.loads(answer.json()["event"])["body"] == "hello"
+        (errors,) = said
+        assert f"localcloud: probe is at {', '.join(function['urls'])}" in errors
+        first = ids[0].headers["x-fc-request-id"]
+        assert f"localcloud: asynchronous invocation {first} of probe returned after " in errors
+        assert errors.count("a log line") >= 2
 
     def test_ticks(self, root: Path) -> None:
         """With --tick, the template's timers fire again and again by themselves."""

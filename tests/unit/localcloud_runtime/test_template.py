@@ -155,6 +155,16 @@ def test_an_unknown_function(root: Path) -> None:
         read(root).function("absent")
 
 
+def test_who_may_call_a_trigger(root: Path) -> None:
+    """A trigger asks for a signature and its address answers, unless it says otherwise."""
+    short = SAMPLE.replace("{authType: function, ", "{disableURLInternet: true, ")
+    trigger = read(root, short).function("ingest").triggers[0]
+    assert trigger == HttpTrigger("web", ("GET", "POST"), auth_type="function", internet=False)
+    opened = read(root, SAMPLE.replace("authType: function", "authType: anonymous"))
+    assert opened.function("ingest").triggers[0] == HttpTrigger("web", ("GET", "POST"), "anonymous")
+    assert opened.name == "sample"
+
+
 def test_files_extend_files(root: Path) -> None:
     """A file that extends another lays its own values on it; lists are replaced."""
     (root / "s.yaml").write_text(SAMPLE)
@@ -198,6 +208,8 @@ def test_local_layers(tmp_path: Path) -> None:
         ("      handler: index.handler\n", "", 18, "handler: Field required"),
         ("methods: [GET, POST]", "methods: []", 27, "methods: "),
         ('{"source": ["acs.ens"]}', '{"source": [{"near": 1}]}', 31, "eventRuleFilterPattern: source"),
+        ("authType: function", "authType: jwt", 27, "authType jwt is not played here: use function"),
+        ("authType: function", "authType: basic", 27, "authType: "),
         ("triggerName: created", "triggerName: 1st", 28, "triggerName: "),
         ("{name: base, ignore: [internetAccess]}", "{name: absent}", 17, "`extend` needs the `name`"),
     ],

@@ -110,8 +110,40 @@ def test_answers_without_a_status(payload: bytes) -> None:
 
 
 def test_errors_are_marked() -> None:
-    """An answer to a failed invocation names the type of the error in a header."""
-    assert (
-        http_answer(b"{}", "r", "UnhandledInvocationError").headers["X-Fc-Error-Type"]
-        == "UnhandledInvocationError"
-    )
+    """An answer to a failed invocation is a 502 that names the type of the error in a header."""
+    answer = http_answer(b'{"statusCode": 200}', "r", "UnhandledInvocationError")
+    assert (answer.status, answer.body) == (502, b'{"statusCode": 200}')
+    assert answer.headers["X-Fc-Error-Type"] == "UnhandledInvocationError"
+
+
+def test_limits_of_an_answers_headers() -> None:
+    """Names and values of an answer's headers may have 8 KB together; what FC drops does not count."""
+    fits = {"X-A": "x" * 8189, "Server": "s" * 9000}
+    assert http_answer(json.dumps({"statusCode": 200, "headers": fits}).encode(), "r").status == 200
+    too_much = {"X-A": "x" * 8190}
+    answer = http_answer(json.dumps({"statusCode": 200, "headers": too_much}).encode(), "r")
+    assert (answer.status, json.loads(answer.body)["Code"]) == (502, "BadResponse")
+    assert "8193" in json.loads(answer.body)["Message"]
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {"statusCode": 99},
+        {"statusCode": 1000},
+        {"statusCode": 200, "headers": {"X-A": "one\r\nX-B: two"}},
+        {"statusCode": 200, "headers": {"no name": "x"}},
+        {"statusCode": 200, "headers": {"": "x"}},
+        {"statusCode": 200, "headers": {"X-A": "\u4e2d"}},
+    ],
+)
+def test_answers_that_cannot_be_sent(result: object) -> None:
+    """A status or header that HTTP cannot carry is a 502 BadResponse, never a broken answer."""
+    answer = http_answer(json.dumps(result).encode(), "r")
+    assert (answer.status, json.loads(answer.body)["Code"]) == (502, "BadResponse")
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_answers_without_a_body(status: int) -> None:
+    """A status that has no body is sent without the one that the function gave."""
+    assert http_answer(json.dumps({"statusCode": status, "body": "x"}).encode(), "r").body == b""

@@ -1,0 +1,98 @@
+"""What callers may ask of an invocation and what they are told about it, by headers. Knows no transport.
+
+HTTP triggers and both invocation APIs share these headers and limits.
+
+Source: https://help.aliyun.com/zh/functioncompute/fc/product-overview/limits-of-usage, the request metadata
+of InvokeFunction, and https://www.alibabacloud.com/help/en/functioncompute/fc/web-functions.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from localcloud.errors import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from localcloud.runtime import Invocation
+
+SYNC_PAYLOAD_BYTES: Final = 32 * 1024 * 1024
+ASYNC_PAYLOAD_BYTES: Final = 128 * 1024
+LOG_TAIL_BYTES: Final = 4096
+NOT_STARTED: Final = frozenset({"CAExited", "FunctionNotStarted"})
+"""Error types of a custom runtime that does not start. That the status is 412 is documented for the first."""
+
+_TASK_ID = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,127}")
+
+
+@dataclass(frozen=True, slots=True)
+class InvocationOptions:
+    """How a caller wants a function to be run.
+
+    Attributes:
+        background: the caller does not wait: FC's invocation type Async.
+        log_tail: the caller wants the end of the logs.
+        task_id: the caller's name for a background invocation, or a fresh one.
+    """
+
+    background: bool
+    log_tail: bool
+    task_id: str
+
+    @property
+    def payload_limit(self) -> int:
+        """How many bytes an event may have."""
+        return ASYNC_PAYLOAD_BYTES if self.background else SYNC_PAYLOAD_BYTES
+
+
+def read_options(headers: Mapping[str, str]) -> InvocationOptions:
+    """What the headers ask for, names in lower case; refuses values that FC does not have."""
+    task_id = headers.get("x-fc-async-task-id", "")
+    if task_id and not _TASK_ID.fullmatch(task_id):
+        raise Refusal(
+            400,
+            "InvalidArgument",
+            "X-Fc-Async-Task-Id must be at most 128 letters, digits, _ and -, first a letter or _.",
+        )
+    return InvocationOptions(
+        background=_one_of(headers, "x-fc-invocation-type", "Sync", "Async") == "Async",
+        log_tail=_one_of(headers, "x-fc-log-type", "None", "Tail") == "Tail",
+        task_id=task_id or secrets.token_hex(16),
+    )
+
+
+def accepted_headers(options: InvocationOptions, request_id: str) -> dict[str, str]:
+    """What the caller of a background invocation is told: only that it was taken."""
+    return {"x-fc-request-id": request_id, "x-fc-async-task-id": options.task_id}
+
+
+def report_headers(options: InvocationOptions, invocation: Invocation) -> dict[str, str]:
+    """What the caller of a finished invocation is told beside its result; names in lower case."""
+    told = {"x-fc-request-id": invocation.request_id}
+    if invocation.error_type:
+        told["x-fc-error-type"] = invocation.error_type
+    if options.log_tail:
+        tail = invocation.logs.encode()[-LOG_TAIL_BYTES:]
+        told["x-fc-log-result"] = base64.b64encode(tail).decode()
+    return told
+
+
+def refuse_not_started(invocation: Invocation) -> None:
+    """Refuses in the place of a custom runtime that did not start: FC answers that as an error of its own."""
+    if invocation.error_type in NOT_STARTED:
+        payload: object = json.loads(invocation.payload)
+        message = payload.get("errorMessage", "") if isinstance(payload, dict) else ""
+        raise Refusal(412, invocation.error_type, str(message))
+
+
+def _one_of(headers: Mapping[str, str], name: str, default: str, other: str) -> str:
+    value = headers.get(name) or default
+    if value not in {default, other}:
+        raise Refusal(400, "InvalidArgument", f"{name} must be {default} or {other}, not {value!r}.")
+    return value
