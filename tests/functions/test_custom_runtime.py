@@ -265,8 +265,9 @@ class TestStarting:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 self.send_response(500)
                 self.send_header("X-Code", sys.argv[1])
-                seen = (self.headers["x-fc-control-path"], self.path, self.headers["host"])
-                self.send_header("X-Seen", " ".join(seen))
+                seen = ("x-fc-control-path", "x-fc-account-id", "x-own", "host")
+                self.send_header("X-Seen", " ".join(f"{self.headers[name]}" for name in seen))
+                self.send_header("X-Target", self.path)
                 if body == b"fail":
                     self.send_header("x-fc-status", "404")
                 self.end_headers()
@@ -288,10 +289,11 @@ class TestStarting:
         trigger = HttpTrigger("http", ("POST",))
         with Deployment(Template(tmp_path / "s.yaml", (_with_trigger(spec, trigger),)), CALLER) as deployment:
             answer = deployment.http(
-                "probe", "POST", "/a%20b?c=d", {"x-fc-control-path": "/invoke"}, b"x"
+                "probe", "POST", "/a%20b?c=d", {"X-Fc-Account-Id": "forged", "X-Own": "own"}, b"x"
             ).answer
         assert (answer.status, answer.body) == (500, b"x")
-        assert answer.headers["X-Seen"].startswith("/http-invoke /a%20b?c=d probe-function-")
+        assert answer.headers["X-Seen"].startswith("/http-invoke 1234567890123456 own probe-function-")
+        assert answer.headers["X-Target"] == "/a%20b?c=d"
         assert answer.headers["X-Code"] == str(tmp_path)
         assert not {"Server", "Date", "X-Fc-Status"} & set(answer.headers)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -47,13 +48,18 @@ def functions_for(name: str) -> tuple[str, ...]:
     return FOR.get(name) or (EDGE if name.startswith("ens-") else SEARCH)
 
 
-@pytest.fixture(scope="module", params=[deployed, uploaded], ids=["folders", "zips"])
+@pytest.fixture(
+    scope="module",
+    params=[deployed, uploaded, partial(uploaded, template="s.custom.yaml")],
+    ids=["folders", "zips", "zips-custom"],
+)
 def world(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[LocalCloud, Deployment]]:
     """A served cloud and the functions of s.yaml, in processes of their own.
 
-    From the folders of this repository on the Python that runs the tests; then from zips on Python 3.12.
+    From the folders of this repository on the Python that runs the tests; then from zips on Python 3.12, on
+    the built-in runtime and on a custom one.
     """
     cloud = LocalCloud()
     with running_server(cloud) as url, request.param(url, tmp_path_factory.mktemp("world")) as deployment:

@@ -64,12 +64,12 @@ def uploaded_code(source: Path, folder: Path) -> Path:
 
 
 @contextmanager
-def uploaded(url: str, folder: Path) -> Iterator[Deployment]:
-    """s.yaml deployed from zips against the cloud at `url`. Skips the test where that cannot be."""
+def uploaded(url: str, folder: Path, template: str = "s.yaml") -> Iterator[Deployment]:
+    """A template deployed from zips against the cloud at `url`. Skips the test where that cannot be."""
     python = fc_python()
     environment = caller_environment(url)
-    template = uploaded_template(read_template(ROOT / "s.yaml", environment=environment), folder)
-    with Deployment(template, environment, python=python) as deployment:
+    read = read_template(ROOT / template, environment=environment)
+    with Deployment(uploaded_template(read, folder), environment, python=python) as deployment:
         yield deployment
 
 

@@ -101,8 +101,7 @@ def error_payload(error: BaseException) -> bytes:
         return _dump(error.payload)
     stack = [
         [f'File "{frame.filename}"', f"line {frame.lineno}", f"in {frame.name}", frame.line or ""]
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith(_HERE)
+        for frame in traceback.extract_tb(_user_part(error))
     ]
     return _dump({"errorMessage": _message(error), "errorType": type(error).__name__, "stackTrace": stack})
 
@@ -112,12 +111,13 @@ def error_log(error: BaseException) -> str:
     if isinstance(error, LoadError):
         return f"{error.payload['errorType']}: {error}"
     try:
-        return "".join(traceback.format_exception(error.with_traceback(_user_part(error)))).rstrip()
+        return "".join(traceback.format_exception(type(error), error, _user_part(error))).rstrip()
     except Exception:  # noqa: BLE001 -- an exception that cannot be printed must not hide that it was raised
         return type(error).__name__
 
 
 def _user_part(error: BaseException) -> TracebackType | None:
+    """The traceback from user code on, without this package's own frames at its start."""
     part = error.__traceback__
     while part is not None and part.tb_frame.f_code.co_filename.startswith(_HERE):
         part = part.tb_next
