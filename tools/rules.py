@@ -86,7 +86,7 @@ def _differences(file: Path, spec: FunctionSpec, kind: Kind) -> Iterator[str]:
         yield f"{file}: {spec.key}: no source in enlist.sources asks for the trigger {name}; take it out"
     for name in wanted.keys() & have.keys():
         if have[name].pattern != compile_pattern(wanted[name]):
-            yield f"{file}: {spec.key}: the pattern of {name} is not that of enlist.sources; run ./dev render"
+            yield f"{file}: {spec.key}: the pattern of {name} is not that of enlist.sources; run ./dev rules"
 
 
 def _written(source: Source, match: re.Match[str]) -> str:

@@ -3,7 +3,7 @@
 Which events exist is partly inferred: no official event says "ENS instance ready" or "Elasticsearch instance
 active"; `events/README.md` says which are. Patterns are EventBridge's:
 https://www.alibabacloud.com/help/en/doc-detail/181432.htm. ENLIST_SIGNALS replaces those of a function; the
-rules stand in s.yaml, where `./dev render` writes them.
+rules stand in s.yaml, where `./dev rules` writes them.
 """
 
 from __future__ import annotations

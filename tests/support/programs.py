@@ -24,6 +24,7 @@ MAY_BE_MISSING: Final = "MAY_BE_MISSING"
 HOW_TO_GET: Final = {
     "python3.12": "install Python 3.12 and have it on PATH, in pyenv (`pyenv install 3.12`) or in uv "
     "(`uv python install 3.12`)",
+    "s": "run `./dev s --version`, which installs Serverless Devs in build/s and needs Node.js 20",
 }
 """What to do when a program is missing, by its name."""
 
@@ -58,6 +59,10 @@ def is_forbidden(reason: str, allowed: str | None) -> bool:
 
 
 def _candidates(name: str) -> Iterator[Path]:
+    if name == "s":
+        # The pinned one and no other.
+        yield Path(__file__).parents[2] / "build/s/node_modules/.bin/s"
+        return
     for folder in os.get_exec_path():
         found = shutil.which(name, path=folder)
         if found:

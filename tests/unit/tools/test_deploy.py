@@ -1,0 +1,257 @@
+"""`./dev deploy`, with a stand-in for `s` that plays what the real one does, mistakes included."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.product import ROOT
+from tools.deploy.__main__ import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ACCOUNT = "6543210987654321"
+FUNCTIONS = ("enlist-dev-attach-instances", "enlist-dev-add-connectable-cluster")
+
+STAND_IN = """
+import json, os, sys
+from pathlib import Path
+from tools.deploy.comparison import read_wanted
+
+words, home = sys.argv[1:], Path(__file__).parent
+account = json.loads((home / "account.json").read_text())
+with (home / "calls.jsonl").open("a") as log:
+    log.write(json.dumps([words, os.environ.get("ENLIST_LAYER_VERSION")]) + "\\n")
+
+def option(name):
+    return words[words.index(name) + 1]
+
+def arn(version):
+    return f"acs:fc:cn-hangzhou:6543210987654321:layers/enlist/versions/{version}"
+
+command = words[3] if words[:3] == ["cli", "fc3", "layer"] else next(
+    word for word in words if word in ("verify", "plan", "deploy", "info"))
+if command in account["broken"]:
+    sys.exit(f"\\x1b[31m{command} does not go well\\x1b[0m")
+if command == "versions":
+    print("a line that is no JSON [x")
+    print(json.dumps([
+        {"layerVersionArn": arn(n + 1), "description": d} for n, d in enumerate(account["layers"])]))
+elif command == "publish":
+    if account["layers"][-1:] != [option("--description")]:
+        account["layers"].append(option("--description"))
+    print(json.dumps({"layerVersionArn": arn(len(account["layers"]))}))
+elif command == "deploy":
+    print("\\x1b[32mdeploying\\x1b[0m")
+    layer = int(os.environ["ENLIST_LAYER_VERSION"])
+    for one in read_wanted(Path(option("--template")), os.environ):
+        if one.name in account["lost"] or words[0] not in ("deploy", one.key):
+            continue
+        function = account["functions"].setdefault(one.name, {"triggers": {}})
+        function.update(layer=layer, concurrency=one.concurrency)
+        for name, pattern in one.triggers.items():
+            if "--trigger" in words and name != option("--trigger"):
+                continue
+            if pattern is not None and function["triggers"].get(name) == pattern:
+                break  # as fc3 does: what stands behind is left out
+            function["triggers"][name] = pattern
+elif command == "info":
+    print("info")
+    print(json.dumps({name: {
+        "functionName": name, "layers": [arn(one["layer"])],
+        "concurrencyConfig": {"reservedConcurrency": one["concurrency"]},
+        "url": {"system_url": f"https://{name}.example"},
+        "triggers": [{"triggerName": key, "triggerConfig": {"eventRuleFilterPattern": json.dumps(pattern)}
+                      if pattern else {}} for key, pattern in one["triggers"].items()],
+    } for name, one in account["functions"].items()}))
+(home / "account.json").write_text(json.dumps(account))
+"""
+
+
+@dataclass
+class Desk:
+    """A folder with a copy of s.yaml, a layer, and a stand-in for `s` with an account behind it."""
+
+    folder: Path
+
+    def run(self, *arguments: str) -> int:
+        """`./dev deploy` with these arguments."""
+        layer, program = self.folder / "layer.zip", self.folder / "s"
+        options = ["--template", str(self.template), "--layer", str(layer), "--program", str(program)]
+        return main([*options, *arguments])
+
+    @property
+    def template(self) -> Path:
+        """The s.yaml that is deployed."""
+        return self.folder / "s.yaml"
+
+    @property
+    def account(self) -> dict[str, Any]:
+        """What stands on the account."""
+        found: dict[str, Any] = json.loads((self.folder / "account.json").read_text())
+        return found
+
+    def change(self, **values: object) -> None:
+        """Changes what stands on the account, or what goes wrong there."""
+        (self.folder / "account.json").write_text(json.dumps({**self.account, **values}))
+
+    @property
+    def calls(self) -> list[tuple[list[str], str | None]]:
+        """The words of every call of `s`, with the layer version that it was told."""
+        log = self.folder / "calls.jsonl"
+        return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+
+    def commands(self) -> list[str]:
+        """What was asked of `s`, in order."""
+        return [
+            next(word for word in words if word not in ("cli", "fc3", "layer")) for words, _ in self.calls
+        ]
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """Nothing is deployed yet."""
+    for name in ("s.yaml", "s.prod.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "layer.zip").write_bytes(b"one")
+    (tmp_path / "account.json").write_text(
+        json.dumps({"layers": [], "functions": {}, "broken": [], "lost": []})
+    )
+    program = tmp_path / "s"
+    program.write_text(f"#!{sys.executable}{STAND_IN}")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(ROOT / "shared")]))
+    return Desk(tmp_path)
+
+
+def test_the_layer_goes_first_and_its_version_is_told(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    """Publish, verify, deploy, look: every command after the first knows the version that was published."""
+    assert desk.run() == 0
+    assert desk.commands() == ["publish", "verify", "deploy", "info", "info"]
+    assert [version for _, version in desk.calls] == [None, "1", "1", "1", "1"]
+    assert {one["layer"] for one in desk.account["functions"].values()} == {1}
+    told = capsys.readouterr().out
+    assert [f"deployed {name} https://{name}.example" for name in FUNCTIONS] == told.splitlines()[-2:]
+
+
+def test_the_same_layer_is_not_published_again(desk: Desk) -> None:
+    """A second deployment names the same version; a changed layer gets the next one."""
+    assert (desk.run(), desk.run()) == (0, 0)
+    assert len(desk.account["layers"]) == 1
+    (desk.folder / "layer.zip").write_bytes(b"two")
+    assert desk.run() == 0
+    assert {one["layer"] for one in desk.account["functions"].values()} == {2}
+
+
+def test_nothing_in_the_folder_is_changed(desk: Desk) -> None:
+    """The version is told through the environment: a deployment leaves no trace beside the sources."""
+    before = {path.name: path.read_bytes() for path in desk.folder.iterdir() if path.suffix == ".yaml"}
+    assert desk.run() == 0
+    after = {path.name: path.read_bytes() for path in desk.folder.iterdir() if path.suffix == ".yaml"}
+    assert after == before
+    assert {path.name for path in desk.folder.iterdir()} == {
+        *before,
+        "s",
+        "layer.zip",
+        "account.json",
+        "calls.jsonl",
+    }
+
+
+@pytest.mark.parametrize(
+    ("layers", "words", "version"),
+    [
+        ([], "is not on the account yet; version 1 would be published", "1"),
+        (["sha256 of another"], "differs from version 1; another would be published", "2"),
+    ],
+)
+def test_a_plan_tells_and_changes_nothing(
+    desk: Desk, layers: list[str], words: str, version: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """--plan says what would become of the layer, and plans with the version that it would have."""
+    desk.change(layers=layers)
+    assert desk.run("--plan") == 0
+    assert words in capsys.readouterr().out
+    assert desk.commands() == ["versions", "verify", "plan"]
+    assert desk.calls[-1][1] == version
+    assert desk.account["layers"] == layers
+
+
+def test_a_plan_after_a_deployment_finds_the_layer(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    """The description of a layer version tells that its content is the one at hand."""
+    assert (desk.run(), desk.run("--plan")) == (0, 0)
+    assert "layer enlist is published as version 1" in capsys.readouterr().out
+
+
+def test_a_trigger_that_fc3_left_out_is_deployed_alone(desk: Desk) -> None:
+    """fc3 skips what stands behind an unchanged eventbridge trigger; a changed one is not forgotten."""
+    assert desk.run() == 0
+    text = desk.template.read_text()
+    desk.template.write_text(text.replace("ens:Instance:Ready", "ens:Instance:Steady"))
+    assert desk.run() == 0
+    rule = desk.account["functions"][FUNCTIONS[0]]["triggers"]["ens-ready"]
+    assert rule["type"] == ["ens:Instance:Steady"]
+    alone = [words for words, _ in desk.calls if "--trigger" in words]
+    assert [(words[0], words[words.index("--trigger") + 1]) for words in alone] == [
+        ("attach_instances", "ens-ready")
+    ]
+
+
+def test_a_deployment_that_did_not_happen_is_an_error(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    """`s` ends with 0 whatever happened: a function that is not there afterwards is found and named."""
+    desk.change(lost=[FUNCTIONS[1]])
+    assert desk.run() == 1
+    assert f"{FUNCTIONS[1]}: the function is not there" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["publish", "verify", "deploy", "info"])
+def test_a_failing_step_stops_and_says_why(
+    desk: Desk, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What `s` said is shown, in plain text where it is an error of ours, and nothing further is tried."""
+    desk.change(broken=[command])
+    assert desk.run() == 1
+    told = capsys.readouterr()
+    assert "ended with 1" in told.err
+    assert f"{command} does not go well" in told.out + told.err
+    assert desk.commands()[-1] == command
+
+
+def test_a_trigger_that_is_left_over_is_told(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    """No deployment takes a trigger away: one that the template has no more is named."""
+    assert desk.run() == 0
+    functions = desk.account["functions"]
+    functions[FUNCTIONS[0]]["triggers"]["old-rule"] = {"source": ["x"]}
+    desk.change(functions=functions)
+    assert desk.run() == 0
+    assert "its trigger old-rule is not in s.yaml: remove it in the console" in capsys.readouterr().out
+
+
+def test_credentials_are_named_to_every_command(desk: Desk) -> None:
+    """--access goes to each call of `s`."""
+    assert desk.run("--access", "work") == 0
+    assert all(words[-2:] == ["--access", "work"] for words, _ in desk.calls)
+
+
+def test_what_is_missing_is_named(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without `s`, without a layer, or with functions in two regions, the error says what to do."""
+    assert desk.run("--program", str(desk.folder / "none")) == 1
+    assert "`./dev s --version` installs it" in capsys.readouterr().err
+    assert desk.run("--layer", str(desk.folder / "none.zip")) == 1
+    assert "run ./dev layer" in capsys.readouterr().err
+    text = desk.template.read_text()
+    desk.template.write_text(
+        text.replace(
+            "      code: ./functions/attach", "      region: cn-beijing\n      code: ./functions/attach"
+        )
+    )
+    assert desk.run() == 1
+    assert "must be in one region, found cn-beijing, cn-hangzhou" in capsys.readouterr().err

@@ -1,0 +1,1 @@
+"""Deploying with Serverless Devs: the layer first, then everything that names its version."""
