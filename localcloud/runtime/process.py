@@ -61,6 +61,7 @@ class Invocation:
         cold: whether an instance was started for it.
         response: the HTTP response that a custom runtime gave to an HTTP request; None for events, and when
             there was none.
+        instance_id: what the instance has in `FC_INSTANCE_ID`; empty when none started.
     """
 
     request_id: str
@@ -70,6 +71,7 @@ class Invocation:
     duration: float
     cold: bool
     response: Response | None = None
+    instance_id: str = ""
 
     @property
     def ok(self) -> bool:
@@ -111,6 +113,7 @@ class FunctionProcess:
         )
         self._python = python or Path(sys.executable)
         self._instance: Instance | None = None
+        self._instance_id = ""
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -154,7 +157,14 @@ class FunctionProcess:
             reply = answered.reply
             logs = instance.take_logs()
             return Invocation(
-                request_id, reply.payload, error_type, logs, answered.duration, cold, reply.response
+                request_id=request_id,
+                payload=reply.payload,
+                error_type=error_type,
+                logs=logs,
+                duration=answered.duration,
+                cold=cold,
+                response=reply.response,
+                instance_id=self._instance_id,
             )
 
     def close(self) -> str:
@@ -199,7 +209,8 @@ class FunctionProcess:
             self._instance = None
 
     def _start(self) -> Instance:
-        environment = self.environment | {"FC_INSTANCE_ID": f"c-{secrets.token_hex(16)}"}
+        self._instance_id = f"c-{secrets.token_hex(16)}"
+        environment = self.environment | {"FC_INSTANCE_ID": self._instance_id}
         if self.spec.custom is not None:
             return CustomInstance(self.spec, environment, self._python, self._common_headers)
         return BuiltInInstance(self._settings(), environment, self._python)

@@ -86,6 +86,8 @@ def handler(event, context):
         return {"seen": seen}
     if order == "answer":
         return base64.b64decode(request["queryParameters"]["with"])
+    if order == "instance":
+        return os.environ["FC_INSTANCE_ID"]
     if order == "log much":
         print("x" * 10000)
     if order == "look around":

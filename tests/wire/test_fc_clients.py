@@ -133,6 +133,13 @@ def test_a_call_is_listed_with_the_functions_request_id(served: Served) -> None:
     ]
 
 
+def test_the_instance_is_named(served: Served) -> None:
+    """The answer names the instance that ran, by the id that the function has in its environment."""
+    _, headers, body = fc3_invoke(served.url, ECHO, order(do="instance"))
+    assert headers["x-fc-instance-id"] == body.decode()
+    assert invoke2(served, b"").headers["x-fc-instance-id"] == body.decode()
+
+
 def test_the_end_of_the_logs(served: Served) -> None:
     """Log type Tail brings the last 4 KB of the logs, to both clients."""
     event = order(do="log much")

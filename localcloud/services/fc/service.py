@@ -142,6 +142,7 @@ def _invocation(deployment: Deployment, spec: FunctionSpec, call: Call) -> Respo
         refuse_not_started(invocation)
         headers = {
             "content-type": "application/json" if invocation.error_type else "application/octet-stream",
+            "x-fc-instance-id": invocation.instance_id,
             "x-fc-invocation-duration": str(round(invocation.duration * 1000)),
             **report_headers(options, invocation),
         }
