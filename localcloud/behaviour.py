@@ -38,8 +38,8 @@ class Behaviour(BaseModel):
         trigger_payload: what a signature at an HTTP trigger may have in the place of the body's hash. FC's
             samples leave it empty, the general rule says the hash; `either` takes both, `hash` only
             signatures that cover the body, `empty` only such as the samples make.
-        trigger_unsigned_status: HTTP status for a request without a signature. One page says 403, another
-            400.
+        trigger_unsigned_status: HTTP status for a request without a signature. One page and reports of users
+            say 400, another page 403.
         trigger_error_status: HTTP status when the function behind an HTTP trigger fails.
     """
 
@@ -63,5 +63,5 @@ class Behaviour(BaseModel):
     node_ready: Literal["Ready", "true"] = "Ready"
     connect_format: Literal["json", "xml"] = "json"
     trigger_payload: Literal["either", "hash", "empty"] = "either"
-    trigger_unsigned_status: Literal[400, 403] = 403
+    trigger_unsigned_status: Literal[400, 403] = 400
     trigger_error_status: Literal[200, 502] = 502

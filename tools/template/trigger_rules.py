@@ -72,7 +72,6 @@ def order(function: Function) -> Iterator[Problem]:
             yield trigger.problem(
                 f"this {kind} trigger stands behind an eventbridge one; unless that changed, fc3 skips it",
                 "move it above the first eventbridge trigger",
-                is_note=kind != "http",
             )
 
 

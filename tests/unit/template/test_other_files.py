@@ -264,6 +264,12 @@ def test_a_good_file(folder: Path) -> None:
         ("name: shop\n", "name: shop\nactions: {after-deploy: [{run: x}]}\n", "actions.after-deploy", "pre-"),
         ("name: shop\n", "name: shop\nplugin: x\n", "plugin", "take it out; known are access"),
         ("name: shop\n", "name: ${vars.shop}\n", "name", "correct the name"),
+        (
+            "  stream:\n",
+            "        - triggerName: t\n          triggerType: oss\n          triggerConfig: {}\n  stream:\n",
+            "resources.intake.props.triggers[3]",
+            "move it above the first eventbridge trigger",
+        ),
     ],
 )
 def test_what_fc_would_not_take(folder: Path, old: str, new: str, path: str, words: str) -> None:
@@ -280,12 +286,6 @@ def test_what_fc_would_not_take(folder: Path, old: str, new: str, path: str, wor
         ("authType: jwt", "authType: anonymous", "authType", "anybody may call it"),
         ("triggerType: timer", "triggerType: oss", "daily", "check it with `s verify`"),
         ("component: fc3\n", "component: fc3-domain\n", "component: fc3-domain", "check it with `s verify`"),
-        (
-            "  stream:\n",
-            "        - triggerName: t\n          triggerType: oss\n          triggerConfig: {}\n  stream:\n",
-            "triggerName: t\n",
-            "move it above the first eventbridge trigger",
-        ),
     ],
 )
 def test_what_may_be_meant_is_only_noted(folder: Path, old: str, new: str, mark: str, words: str) -> None:
