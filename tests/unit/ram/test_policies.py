@@ -111,7 +111,7 @@ def test_fc_may_write_the_log_and_the_dead_letters(file: str) -> None:
     """FC writes in the function's name: to the queue and the log store of s.yaml, and to no others."""
     policy = rendered(BOTH, account=ACCOUNT)[file]
     queue = f"acs:mns:cn-hangzhou:{ACCOUNT}:/queues/enlist-dev-dead-letters/messages"
-    store = f"acs:log:cn-hangzhou:{ACCOUNT}:project/enlist/logstore/functions"
+    store = f"acs:log:cn-hangzhou:{ACCOUNT}:project/enlist-{ACCOUNT}/logstore/enlist-dev"
     assert allows(policy, "mns:SendMessage", queue)
     assert not allows(policy, "mns:SendMessage", queue.replace("dead-letters", "others"))
     assert not allows(policy, "mns:ReceiveMessage", queue)
@@ -121,17 +121,12 @@ def test_fc_may_write_the_log_and_the_dead_letters(file: str) -> None:
 
 def test_names_follow_the_environment() -> None:
     """Stage, region, queue and log of s.yaml are in the policies."""
-    names = {
-        "ENLIST_STAGE": "prod",
-        "ENLIST_REGION": "cn-beijing",
-        "ENLIST_LOG_PROJECT": "logs",
-        "ENLIST_LOG_STORE": "prod",
-    }
+    names = {"ENLIST_STAGE": "prod", "ENLIST_REGION": "cn-beijing"}
     template = read_template(ROOT / "s.yaml", environment=names, account_id=ACCOUNT)
     files = render(template, validate(BOTH, "bindings"), ACCOUNT, "account")  # type: ignore[arg-type]
     for expected in (
         f"acs:mns:cn-beijing:{ACCOUNT}:/queues/enlist-prod-dead-letters/messages",
-        f"acs:log:cn-beijing:{ACCOUNT}:project/logs/logstore/prod",
+        f"acs:log:cn-beijing:{ACCOUNT}:project/enlist-{ACCOUNT}/logstore/enlist-prod",
     ):
         assert expected in files[ATTACH]
         assert expected in files[CONNECT]
