@@ -55,7 +55,7 @@ _ON_FUNCTIONS = (
     "fc:ListAliases",
     "fc:ListFunctionVersions",
 )
-_ON_LAYERS = ("fc:ListLayerVersions", "fc:CreateLayerVersion", "fc:GetLayerVersion")
+_ON_LAYERS = ("fc:ListLayerVersions", "fc:CreateLayerVersion", "fc:DeleteLayerVersion", "fc:GetLayerVersion")
 # The token lends a place in a bucket of FC's own, so the code's upload needs nothing of OSS.
 _UNLIMITED = ("fc:GetTempBucketToken", "fc:ListScalingConfigs", "ram:CheckServiceLinkedRoleExistence")
 
@@ -91,8 +91,11 @@ def _of_function(spec: FunctionSpec, bindings: Bindings, account: str, sight: Si
         )
     # FC does these two in the function's name.
     yield allow(["mns:SendMessage"], [spec.failure_destination])
-    store = f"project/{spec.log_project}/logstore/{spec.log_store}"
-    yield allow(["log:PostLogStoreLogs"], [f"acs:log:{spec.region}:{account}:{store}"])
+    yield allow(["log:PostLogStoreLogs"], [f"acs:log:{spec.region}:{account}:{_store(spec)}"])
+
+
+def _store(spec: FunctionSpec) -> str:
+    return f"project/{spec.log_project}/logstore/{spec.log_store}"
 
 
 def _of_deployment(specs: Sequence[FunctionSpec], account: str) -> Iterable[JsonObject]:
@@ -106,6 +109,9 @@ def _of_deployment(specs: Sequence[FunctionSpec], account: str) -> Iterable[Json
     )
     yield allow(_ON_LAYERS, [f"{one}:layers/{LAYERS}" for one in place])
     yield allow(_UNLIMITED, ["*"])
+    # For `s logs`.
+    stores = sorted({f"{spec.region}:{account}:{_store(spec)}" for spec in specs})
+    yield allow(["log:GetLogStoreLogs"], [f"acs:log:{store}" for store in stores])
     # fc3 changes a role's ARN to small letters.
     roles = [spec.role.rpartition("/")[2].lower() for spec in specs]
     yield allow(["ram:PassRole"], [f"acs:ram:*:{account}:role/{role}" for role in roles])

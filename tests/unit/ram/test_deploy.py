@@ -15,10 +15,11 @@ NAME = "enlist-dev-attach-instances"
 FUNCTION = f"{FC}:functions/{NAME}"
 TRIGGER = f"{FUNCTION}/triggers/sweep"
 LAYER = f"{FC}:layers/enlist/versions"
+LOG_STORE = f"acs:log:cn-hangzhou:{ACCOUNT}:project/enlist-{ACCOUNT}/logstore/enlist-dev"
 SEND_TO_FC = {"ram:ServiceName": "sendevent-fc.eventbridge.aliyuncs.com"}
 FROM_THE_BUS = {"ram:ServiceName": "source-cms.eventbridge.aliyuncs.com"}
 
-# What s deploy, info, plan, layer publish, invoke and remove ask for, by Function Compute's page on policies.
+# What s deploy, info, plan, layer publish, invoke, logs and remove ask for, by Function Compute's page on policies.
 NEEDED: list[tuple[str, str, dict[str, str]]] = [
     ("fc:GetFunction", FUNCTION, {}),
     ("fc:CreateFunction", FUNCTION, {}),
@@ -48,6 +49,8 @@ NEEDED: list[tuple[str, str, dict[str, str]]] = [
     ("fc:ListFunctionVersions", f"{FUNCTION}/versions/*", {}),
     ("fc:GetTempBucketToken", "*", {}),
     ("fc:ListLayerVersions", f"{LAYER}/*", {}),
+    ("fc:DeleteLayerVersion", f"{LAYER}/1", {}),
+    ("log:GetLogStoreLogs", LOG_STORE, {}),
     ("fc:CreateLayerVersion", f"{LAYER}/*", {}),
     ("fc:GetLayerVersion", f"{LAYER}/1", {}),
     ("ram:PassRole", f"acs:ram::{ACCOUNT}:role/{NAME}", {}),
@@ -61,7 +64,6 @@ NOT_NEEDED: list[tuple[str, str, dict[str, str]]] = [
     ("fc:InvokeFunction", f"{FC}:functions/other", {}),
     ("fc:UpdateFunction", f"acs:fc:cn-beijing:{ACCOUNT}:functions/{NAME}", {}),
     ("fc:CreateLayerVersion", f"{FC}:layers/other/versions/*", {}),
-    ("fc:DeleteLayerVersion", f"{LAYER}/1", {}),
     ("fc:CreateCustomDomain", f"{FC}:custom-domains/example.com", {}),
     ("ram:PassRole", f"acs:ram::{ACCOUNT}:role/admin", {}),
     ("ram:PassRole", f"acs:ram::{ACCOUNT}:role/{NAME}-2", {}),
