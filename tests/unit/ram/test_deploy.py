@@ -19,7 +19,7 @@ LOG_STORE = f"acs:log:cn-hangzhou:{ACCOUNT}:project/enlist-{ACCOUNT}/logstore/en
 SEND_TO_FC = {"ram:ServiceName": "sendevent-fc.eventbridge.aliyuncs.com"}
 FROM_THE_BUS = {"ram:ServiceName": "source-cms.eventbridge.aliyuncs.com"}
 
-# What s deploy, info, plan, layer publish, invoke, logs and remove ask for, by Function Compute's page on policies.
+# What s deploy, info, plan, layer publish, invoke, logs and remove ask for, by FC's page on policies.
 NEEDED: list[tuple[str, str, dict[str, str]]] = [
     ("fc:GetFunction", FUNCTION, {}),
     ("fc:CreateFunction", FUNCTION, {}),
