@@ -12,26 +12,34 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import re
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fctoolkit.errors import ConfigurationError, ToolkitError
-from tools.deploy.comparison import LAYER, Difference, Wanted, differences, left_over, read_wanted
+from tools.deploy.comparison import LAYER, Difference, Wanted, differences, merged, question, read_wanted
 from tools.deploy.serverless import DeployError, ServerlessDevs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from fctoolkit.jsontypes import JsonObject
+
+ROOT: Final = Path(__file__).resolve().parents[2]
 
 RUNTIMES: Final = "python3.12,custom.debian11,custom.debian12"
 """What the layer's wheels can run on: Python 3.12 on x86_64."""
 
 VERSION_VARIABLE: Final = "ENLIST_LAYER_VERSION"
+
+MISSING_TRIGGER: Final = "TriggerNotFound"
+"""FC's code for it, which fc3 shows."""
+
 _VERSION: Final = re.compile(rf"layers/{LAYER}/versions/(\d+)")
 
 
@@ -70,16 +78,30 @@ class Deployment:
         version = self._publish_layer()
         print(f"layer {LAYER}: version {version}", flush=True)
         self._project("verify", version=version)
-        self._project("deploy", "--assume-yes", version=version)
+        failure = self._deploy_all(version)
         found = self._differences(version)
-        for one in [one for one in found if one.trigger]:
-            print(f"{one}; deploying that trigger alone", flush=True)
-            self._project(
-                one.function.key, "deploy", "--trigger", one.trigger, "--assume-yes", version=version
-            )
+        for function, triggers in _alone(found):
+            names = ",".join(triggers)
+            print(f"{function.name}: fc3 left out {names}; deploying only that", flush=True)
+            self._project(function.key, "deploy", "--trigger", names, "--assume-yes", version=version)
+        if failure is not None:
+            self._project("deploy", "--assume-yes", version=version)
         if found := self._differences(version) if found else []:
             raise DeployError("not as the template says: " + "; ".join(map(str, found)))
-        self._tell(version)
+        self._tell()
+
+    def _deploy_all(self, version: int) -> DeployError | None:
+        """Deploys; the error when fc3 left a trigger out that is not there yet.
+
+        It looks for each trigger afterwards, ends with an error when one is missing, and goes no further.
+        """
+        try:
+            self._project("deploy", "--assume-yes", version=version)
+        except DeployError as error:
+            if MISSING_TRIGGER not in error.output:
+                raise
+            return error
+        return None
 
     def _publish_layer(self) -> int:
         """The layer's version, a new one when its content is not that of the newest."""
@@ -103,23 +125,23 @@ class Deployment:
         ]
         return max(found, default=None)
 
-    def _deployed(self, version: int) -> Mapping[str, JsonObject]:
-        words = ("info", "--template", str(self.template))
-        shown = self.serverless.objects(*words, variables=_variables(version))
-        return {str(one["functionName"]): one for one in reversed(shown) if "functionName" in one}
+    def _deployed(self) -> Mapping[str, JsonObject]:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "s.yaml"
+            # JSON is YAML.
+            file.write_text(json.dumps(question(self.functions)), encoding="utf-8")
+            return merged(self.serverless.objects("info", "--template", str(file)))
 
     def _differences(self, version: int) -> list[Difference]:
-        deployed = self._deployed(version)
+        deployed = self._deployed()
         return [one for function in self.functions for one in differences(function, deployed, version)]
 
-    def _tell(self, version: int) -> None:
-        deployed = self._deployed(version)
+    def _tell(self) -> None:
+        deployed = self._deployed()
         for function in self.functions:
             url = deployed[function.name].get("url")
             address = url.get("system_url", "") if isinstance(url, dict) else ""
             print(f"deployed {function.name} {address}".rstrip())
-            for trigger in left_over(function, deployed):
-                print(f"  its trigger {trigger} is not in {self.template.name}: remove it in the console")
 
     def _layer(self, command: str, *arguments: str) -> str:
         # Without an s.yaml, which would repeat the command for each function.
@@ -153,6 +175,9 @@ def main(arguments: Sequence[str]) -> int:
     except ToolkitError as error:
         print(f"deploy: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("deploy: interrupted; what was done stays, deploy again for the rest", file=sys.stderr)
+        return 130
     return 0
 
 
@@ -160,13 +185,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="./dev deploy", description="Publishes the layer and deploys.")
     parser.add_argument("--plan", action="store_true", help="tell what would change, change nothing")
     parser.add_argument(
-        "-t", "--template", type=Path, default=Path("s.yaml"), metavar="FILE", help="default: %(default)s"
+        "-t", "--template", type=Path, default=ROOT / "s.yaml", metavar="FILE", help="default: s.yaml"
     )
     parser.add_argument(
         "-a", "--access", default="", metavar="NAME", help="credentials kept by `./dev s config add`"
     )
     parser.add_argument("--program", default="s", help=argparse.SUPPRESS)
-    parser.add_argument("--layer", type=Path, default=Path("dist/enlist-layer.zip"), help=argparse.SUPPRESS)
+    parser.add_argument("--layer", type=Path, default=ROOT / "dist/enlist-layer.zip", help=argparse.SUPPRESS)
     return parser
 
 
@@ -180,6 +205,15 @@ def _deployment(options: argparse.Namespace) -> Deployment:
         raise ConfigurationError(f"{options.layer} does not exist; run ./dev layer")
     serverless = ServerlessDevs(options.program, options.access)
     return Deployment(serverless, options.template, options.layer, functions)
+
+
+def _alone(found: Iterable[Difference]) -> Iterable[tuple[Wanted, list[str]]]:
+    """The triggers to deploy alone, by function."""
+    triggers: dict[str, tuple[Wanted, list[str]]] = {}
+    for one in found:
+        if one.trigger:
+            triggers.setdefault(one.function.key, (one.function, []))[1].append(one.trigger)
+    return triggers.values()
 
 
 def _variables(version: int) -> Mapping[str, str]:

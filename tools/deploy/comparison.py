@@ -1,8 +1,9 @@
 """What should stand on the account against what does. Pure; knows the shape of `s info` and no command.
 
 Compared is what a deployment may get wrong without saying so: a function or trigger that is not there, an old
-version of the layer, a rule with an old pattern (fc3 leaves out the triggers behind an unchanged eventbridge
-one), and the limit that keeps a second instance of a function from running.
+version of the layer, a trigger with an old pattern, schedule or kind of caller (fc3 leaves out the triggers
+behind an unchanged eventbridge one), and the limit that keeps a second instance of a function from running.
+What else a function has, fc3 sends at every deployment, and says when that fails.
 """
 
 from __future__ import annotations
@@ -17,12 +18,20 @@ from localcloud.template_resources import resolved_props, resources
 from localcloud.template_source import load
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from fctoolkit.jsontypes import JsonObject, JsonValue
 
 LAYER: Final = "enlist"
+
+DEFAULT_ACCESS: Final = "default"
+"""The credentials of a template that names none."""
+
+LATEST: Final = "LATEST"
+"""The qualifier of a trigger that names none."""
+
+_SCALARS: Final = ("authType", "cronExpression", "payload", "enable", "triggerEnable", "asyncInvocationType")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +42,17 @@ class Wanted:
         key: its key under `resources`.
         name: `functionName`.
         region: where it is to be.
+        access: the credentials that the template names for it.
         concurrency: `reservedConcurrency`, None when it has none.
-        triggers: the pattern of each trigger by its name, None where it has no pattern.
+        triggers: what is compared of each trigger, by its name and the key in the template.
     """
 
     key: str
     name: str
     region: str
+    access: str
     concurrency: JsonValue
-    triggers: Mapping[str, JsonValue]
+    triggers: Mapping[str, Mapping[str, JsonValue]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +72,47 @@ def read_wanted(template: Path, environment: Mapping[str, str]) -> tuple[Wanted,
     file = template.resolve()
     document = load(file)
     references = References(document, file.parent, environment, DEFAULT_ACCOUNT_ID)
-    return tuple(
-        _wanted(key, resolved_props(references, key, resource).plain())
-        for key, resource in resources(document)
-    )
+    shared = document.get("access")
+    found = []
+    for key, resource in resources(document):
+        access = resource.get("access") or shared
+        name = DEFAULT_ACCESS if access is None else str(references.resolve(access).plain())
+        found.append(_wanted(key, name, resolved_props(references, key, resource).plain()))
+    return tuple(found)
+
+
+def question(functions: Iterable[Wanted]) -> JsonObject:
+    """A template whose `s info` tells what stands on the account, with a resource for each thing asked about.
+
+    About a function of which one trigger is missing, `s info` says nothing at all. So every trigger is asked
+    about by itself; `merged` puts the answers together. Triggers that nobody asks about are never told.
+    """
+    asked: dict[str, JsonValue] = {}
+    for function in functions:
+        place: JsonObject = {"region": function.region, "functionName": function.name}
+        limit = {"reservedConcurrency": function.concurrency}
+        itself = place if function.concurrency is None else {**place, "concurrencyConfig": limit}
+        triggers: list[JsonObject] = [
+            {**place, "triggers": [{"triggerName": one}]} for one in function.triggers
+        ]
+        for number, props in enumerate([itself, *triggers]):
+            asked[f"{function.key}_{number}"] = {
+                "component": "fc3",
+                "access": function.access,
+                "props": props,
+            }
+    return {"edition": "3.0.0", "name": LAYER, "resources": asked}
+
+
+def merged(answers: Iterable[JsonObject]) -> dict[str, JsonObject]:
+    """What `s info` shows, by function name: each function once, with all its triggers."""
+    found: dict[str, JsonObject] = {}
+    for one in answers:
+        if "functionName" in one:
+            before = found.get(str(one["functionName"]), {})
+            triggers = [*_items(before.get("triggers")), *_items(one.get("triggers"))]
+            found[str(one["functionName"])] = {**before, **one, "triggers": triggers}
+    return found
 
 
 def differences(
@@ -75,44 +123,56 @@ def differences(
     if shown is None:
         yield Difference(wanted, "the function is not there")
         return
-    layers = shown.get("layers")
     if not any(
         str(layer).endswith(f"layers/{LAYER}/versions/{layer_version}")
-        for layer in (layers if isinstance(layers, list) else ())
+        for layer in _items(shown.get("layers"))
     ):
         yield Difference(wanted, f"it does not have version {layer_version} of the layer")
     if wanted.concurrency is not None and _at(shown, "concurrencyConfig", "reservedConcurrency") != (
         wanted.concurrency
     ):
         yield Difference(wanted, f"its reservedConcurrency is not {wanted.concurrency}")
-    triggers = _named(shown.get("triggers"), "triggerName")
-    for name, pattern in wanted.triggers.items():
+    triggers = _triggers(shown)
+    for name, values in wanted.triggers.items():
         if name not in triggers:
             yield Difference(wanted, f"the trigger {name} is not there", name)
-        elif pattern is not None and _pattern(triggers[name]) != pattern:
-            yield Difference(wanted, f"the trigger {name} has another pattern", name)
+            continue
+        others = [key for key, value in values.items() if not _same(value, triggers[name].get(key))]
+        if others:
+            yield Difference(wanted, f"the trigger {name} has another {' and '.join(others)}", name)
 
 
-def left_over(wanted: Wanted, deployed: Mapping[str, JsonObject]) -> list[str]:
-    """Triggers that are on the account and not in the template: no deployment takes them away."""
-    shown = deployed.get(wanted.name, {})
-    return sorted(_named(shown.get("triggers"), "triggerName").keys() - wanted.triggers.keys())
-
-
-def _wanted(key: str, props: JsonValue) -> Wanted:
+def _wanted(key: str, access: str, props: JsonValue) -> Wanted:
     function = props if isinstance(props, dict) else {}
     return Wanted(
         key,
         str(function.get("functionName", "")),
         str(function.get("region", "")),
+        access,
         _at(function, "concurrencyConfig", "reservedConcurrency"),
-        {name: _pattern(one) for name, one in _named(function.get("triggers"), "triggerName").items()},
+        _triggers(function),
     )
 
 
-def _named(items: JsonValue, key: str) -> dict[str, JsonObject]:
-    found = [one for one in (items if isinstance(items, list) else ()) if isinstance(one, dict)]
-    return {str(one[key]): one for one in found if key in one}
+def _triggers(function: JsonObject) -> dict[str, JsonObject]:
+    """What is compared of each trigger of a function, by the trigger's name."""
+    found = [one for one in _items(function.get("triggers")) if isinstance(one, dict)]
+    return {str(one["triggerName"]): _compared(one) for one in found if "triggerName" in one}
+
+
+def _compared(trigger: JsonObject) -> JsonObject:
+    values: JsonObject = {"qualifier": trigger.get("qualifier") or LATEST, "pattern": _pattern(trigger)}
+    values.update({key: _at(trigger, "triggerConfig", key) for key in _SCALARS})
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _same(wanted: JsonValue, found: JsonValue) -> bool:
+    """An answer may leave out what is false or empty."""
+    return found == wanted or (found is None and not wanted)
+
+
+def _items(value: JsonValue) -> list[JsonValue]:
+    return value if isinstance(value, list) else []
 
 
 def _pattern(trigger: JsonObject) -> JsonValue:

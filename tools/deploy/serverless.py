@@ -21,7 +21,15 @@ _OPENING: Final = re.compile(r"[\[{]")
 
 
 class DeployError(ToolkitError):
-    """A step of a deployment did not go well. The message says which, and what to do."""
+    """A step of a deployment did not go well. The message says which, and what to do.
+
+    Attributes:
+        output: what `s` said; empty when it was not `s` that failed.
+    """
+
+    def __init__(self, message: str, output: str = "") -> None:
+        self.output = output
+        super().__init__(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +72,7 @@ class ServerlessDevs:
         output = "".join(lines).strip()
         if process.returncode:
             told = f":\n{output}" if quiet else "; what it said is above"
-            raise DeployError(f"`s {' '.join(words[:4])}` ended with {process.returncode}{told}")
+            raise DeployError(f"`s {' '.join(words[:4])}` ended with {process.returncode}{told}", output)
         return output
 
     def objects(self, *words: str, variables: Mapping[str, str] | None = None) -> list[JsonObject]:

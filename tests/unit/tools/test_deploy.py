@@ -14,9 +14,13 @@ import pytest
 
 from tests.support.product import ROOT
 from tools.deploy.__main__ import main
+from tools.deploy.comparison import differences, merged, read_wanted
+from tools.deploy.serverless import ServerlessDevs
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from fctoolkit.jsontypes import JsonObject
 
 ACCOUNT = "6543210987654321"
 FUNCTIONS = ("enlist-dev-attach-instances", "enlist-dev-add-connectable-cluster")
@@ -52,26 +56,45 @@ elif command == "publish":
 elif command == "deploy":
     print("\\x1b[32mdeploying\\x1b[0m")
     layer = int(os.environ["ENLIST_LAYER_VERSION"])
+    chosen = option("--trigger").split(",") if "--trigger" in words else None
     for one in read_wanted(Path(option("--template")), os.environ):
         if one.name in account["lost"] or words[0] not in ("deploy", one.key):
             continue
         function = account["functions"].setdefault(one.name, {"triggers": {}})
         function.update(layer=layer, concurrency=one.concurrency)
-        for name, pattern in one.triggers.items():
-            if "--trigger" in words and name != option("--trigger"):
+        for name, values in one.triggers.items():
+            if chosen is not None and name not in chosen:
                 continue
-            if pattern is not None and function["triggers"].get(name) == pattern:
+            if "pattern" in values and function["triggers"].get(name) == values:
                 break  # as fc3 does: what stands behind is left out
-            function["triggers"][name] = pattern
+            function["triggers"][name] = values
+        if chosen is None and function["triggers"].keys() < one.triggers.keys():
+            # As fc3 does: it looks for every trigger afterwards, and goes no further.
+            (home / "account.json").write_text(json.dumps(account))
+            sys.exit("TriggerNotFound: code: 404")
 elif command == "info":
     print("info")
-    print(json.dumps({name: {
-        "functionName": name, "layers": [arn(one["layer"])],
-        "concurrencyConfig": {"reservedConcurrency": one["concurrency"]},
-        "url": {"system_url": f"https://{name}.example"},
-        "triggers": [{"triggerName": key, "triggerConfig": {"eventRuleFilterPattern": json.dumps(pattern)}
-                      if pattern else {}} for key, pattern in one["triggers"].items()],
-    } for name, one in account["functions"].items()}))
+    told = {}
+    for key, resource in json.loads(Path(option("--template")).read_text())["resources"].items():
+        props = resource["props"]
+        name, asked = props["functionName"], [one["triggerName"] for one in props.get("triggers", ())]
+        one = account["functions"].get(name)
+        if one is None or set(asked) - one["triggers"].keys():
+            continue  # as fc3 does: of a resource that lacks anything, nothing is told
+        told[key] = {
+            "functionName": name, "layers": [arn(one["layer"])],
+            "triggers": [{
+                "triggerName": trigger, "qualifier": one["triggers"][trigger]["qualifier"],
+                "triggerConfig": {
+                    **one["triggers"][trigger],
+                    "eventRuleFilterPattern": json.dumps(one["triggers"][trigger].get("pattern"))},
+            } for trigger in asked],
+        }
+        if "concurrencyConfig" in props:
+            told[key]["concurrencyConfig"] = {"reservedConcurrency": one["concurrency"]}
+        if "http" in asked:
+            told[key]["url"] = {"system_url": f"https://{name}.example"}
+    print(json.dumps(told))
 (home / "account.json").write_text(json.dumps(account))
 """
 
@@ -133,10 +156,10 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
 
 
 def test_the_layer_goes_first_and_its_version_is_told(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
-    """Publish, verify, deploy, look: every command after the first knows the version that was published."""
+    """Publish, verify, deploy, look: what reads s.yaml knows the version that was published."""
     assert desk.run() == 0
     assert desk.commands() == ["publish", "verify", "deploy", "info", "info"]
-    assert [version for _, version in desk.calls] == [None, "1", "1", "1", "1"]
+    assert [version for _, version in desk.calls] == [None, "1", "1", None, None]
     assert {one["layer"] for one in desk.account["functions"].values()} == {1}
     told = capsys.readouterr().out
     assert [f"deployed {name} https://{name}.example" for name in FUNCTIONS] == told.splitlines()[-2:]
@@ -198,7 +221,7 @@ def test_a_trigger_that_fc3_left_out_is_deployed_alone(desk: Desk) -> None:
     desk.template.write_text(text.replace("ens:Instance:Ready", "ens:Instance:Steady"))
     assert desk.run() == 0
     rule = desk.account["functions"][FUNCTIONS[0]]["triggers"]["ens-ready"]
-    assert rule["type"] == ["ens:Instance:Steady"]
+    assert rule["pattern"]["type"] == ["ens:Instance:Steady"]
     alone = [words for words, _ in desk.calls if "--trigger" in words]
     assert [(words[0], words[words.index("--trigger") + 1]) for words in alone] == [
         ("attach_instances", "ens-ready")
@@ -225,14 +248,69 @@ def test_a_failing_step_stops_and_says_why(
     assert desk.commands()[-1] == command
 
 
-def test_a_trigger_that_is_left_over_is_told(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
-    """No deployment takes a trigger away: one that the template has no more is named."""
+def test_a_new_trigger_behind_the_others(desk: Desk) -> None:
+    """fc3 leaves a new trigger out, fails for want of it and stops: the rest is deployed all the same."""
     assert desk.run() == 0
     functions = desk.account["functions"]
-    functions[FUNCTIONS[0]]["triggers"]["old-rule"] = {"source": ["x"]}
-    desk.change(functions=functions)
+    del functions[FUNCTIONS[0]]["triggers"]["ens-ordered"]
+    del functions[FUNCTIONS[0]]["triggers"]["ens-ready"]
+    desk.change(functions=functions, layers=["sha256 of another"])
     assert desk.run() == 0
-    assert "its trigger old-rule is not in s.yaml: remove it in the console" in capsys.readouterr().out
+    assert {"ens-ordered", "ens-ready"} <= desk.account["functions"][FUNCTIONS[0]]["triggers"].keys()
+    assert {one["layer"] for one in desk.account["functions"].values()} == {2}
+
+
+@pytest.mark.parametrize(
+    ("trigger", "key", "value"),
+    [
+        ("http", "authType", "anonymous"),
+        ("http", "qualifier", "1"),
+        ("sweep", "cronExpression", "@every 1m"),
+        ("sweep", "enable", None),
+        ("ens-created", "asyncInvocationType", True),
+        ("ens-created", "pattern", {"source": ["acs.ens"]}),
+    ],
+)
+def test_what_is_compared_of_a_trigger(desk: Desk, trigger: str, key: str, value: object) -> None:
+    """Who may call, when it ticks, whether it is on, what it takes: each has to be as the template says."""
+    assert desk.run() == 0
+    (wanted, _) = read_wanted(desk.template, {})
+    values = {**wanted.triggers[trigger], key: value}
+    config = {**values, "eventRuleFilterPattern": json.dumps(values.get("pattern"))}
+    shown: JsonObject = {
+        "functionName": wanted.name,
+        "layers": ["layers/enlist/versions/1"],
+        "concurrencyConfig": {"reservedConcurrency": 1},
+        "triggers": [{"triggerName": trigger, "qualifier": values["qualifier"], "triggerConfig": config}],
+    }
+    found = [str(one) for one in differences(wanted, {wanted.name: shown}, 1) if one.trigger == trigger]
+    assert found == [f"{wanted.name}: the trigger {trigger} has another {key}"]
+
+
+def test_what_is_false_may_be_left_out() -> None:
+    """An answer without what is false or empty is no difference."""
+    (wanted, _) = read_wanted(ROOT / "s.yaml", {})
+    rule = wanted.triggers["ens-created"]
+    config: JsonObject = {"triggerEnable": True, "eventRuleFilterPattern": json.dumps(rule["pattern"])}
+    answer: JsonObject = {
+        "functionName": wanted.name,
+        "triggers": [{"triggerName": "ens-created", "triggerConfig": config}],
+    }
+    found = differences(wanted, merged([answer]), 1)
+    assert "ens-created" not in {one.trigger for one in found}
+
+
+def test_an_interruption_ends_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ctrl-C says that a deployment may be half done, without a traceback."""
+
+    def interrupted(*_: object, **__: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ServerlessDevs, "run", interrupted)
+    assert desk.run() == 130
+    assert "deploy again for the rest" in capsys.readouterr().err
 
 
 def test_credentials_are_named_to_every_command(desk: Desk) -> None:
