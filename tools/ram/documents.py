@@ -36,6 +36,8 @@ _ON_FUNCTIONS = (
     "fc:CreateFunction",
     "fc:UpdateFunction",
     "fc:DeleteFunction",
+    "fc:TagResources",
+    "fc:UntagResources",
     "fc:InvokeFunction",
     "fc:ListTriggers",
     "fc:GetTrigger",

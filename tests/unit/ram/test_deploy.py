@@ -20,11 +20,14 @@ SEND_TO_FC = {"ram:ServiceName": "sendevent-fc.eventbridge.aliyuncs.com"}
 FROM_THE_BUS = {"ram:ServiceName": "source-cms.eventbridge.aliyuncs.com"}
 
 # What s deploy, info, plan, layer publish, invoke, logs and remove ask for, by FC's page on policies.
+# fc3 tags a function by requests of their own when its tags change.
 NEEDED: list[tuple[str, str, dict[str, str]]] = [
     ("fc:GetFunction", FUNCTION, {}),
     ("fc:CreateFunction", FUNCTION, {}),
     ("fc:UpdateFunction", FUNCTION, {}),
     ("fc:DeleteFunction", FUNCTION, {}),
+    ("fc:TagResources", FUNCTION, {}),
+    ("fc:UntagResources", FUNCTION, {}),
     ("fc:InvokeFunction", FUNCTION, {}),
     ("fc:InvokeFunction", f"{FUNCTION}/LATEST", {}),
     ("fc:GetTrigger", TRIGGER, {}),
