@@ -13,14 +13,19 @@ from enlist.settings import Settings
 from enlist.signals import SignalRules
 from enlist.sources import Kind
 from fctoolkit.errors import ConfigurationError
+from tools.template.function_model import RUNTIMES
 from tools.template.problems import nearest
 
 if TYPE_CHECKING:
     from tools.template.function import Function, Rule
-    from tools.template.problems import Problem
+    from tools.template.problems import Problem, Value
 
 PREFIX: Final = "ENLIST_"
 _IMPORT: Final = re.compile(rb"^(from|import) enlist\b", re.MULTILINE)
+
+PYTHON: Final = "python3.12"
+PYTHON_FIX: Final = f"write {PYTHON}, or a custom runtime that has it"
+LAYER_PATH: Final = "/opt/python"
 
 LONGEST_CALLS: Final = 20
 """Seconds that an invocation needs beside waiting for a task: it looks, writes and looks again."""
@@ -94,6 +99,12 @@ def store(function: Function) -> Iterator[Problem]:
                 "name a Redis, or take the variable out and keep reservedConcurrency at 1",
             )
         return
+    at_once = function.props.get("instanceConcurrency")
+    if at_once is not None and function.is_custom and (at_once.number or 0) > 1:
+        yield at_once.problem(
+            "without ENLIST_STORE, two requests at a time could attach one machine twice",
+            "write instanceConcurrency: 1",
+        )
     reserved = function.props.get("concurrencyConfig", "reservedConcurrency")
     if reserved is None or (reserved.is_known and reserved.number != 1):
         yield (reserved or function.props.get("concurrencyConfig") or function.props).problem(
@@ -117,14 +128,31 @@ def required(function: Function) -> Iterator[Problem]:
 
 
 def packages(function: Function) -> Iterator[Problem]:
-    """The product's packages come in a layer, or with the code."""
+    """The product's packages come in a layer, or with the code, and its Python can import them."""
     layers = function.props.get("layers")
-    has_layer = layers is not None and (not layers.is_known or any(True for _ in layers.elements()))
+    brought = [] if layers is None else [one for one in layers.elements() if not _is_official(one)]
+    has_layer = bool(brought) or (layers is not None and not layers.is_known)
     if function.code is not None and not has_layer and not (function.code / "enlist").is_dir():
         yield (layers or function.props).problem(
             "the code has no package enlist, and there is no layer to bring it",
             "add `layers` with the ARN that ./dev deploy publishes",
         )
+    runtime = function.props.get("runtime")
+    if runtime is not None and runtime.text in RUNTIMES and not function.is_custom and runtime.text != PYTHON:
+        yield runtime.problem(f"the packages are for Python 3.12, and {runtime.text} has another", PYTHON_FIX)
+    path = function.variables.get("PYTHONPATH")
+    if has_layer and (function.text("runtime") or "").startswith("custom."):
+        text = "" if path is None else path.text
+        if text is not None and LAYER_PATH not in text.split(":"):
+            yield (path or function.props.get("environmentVariables") or function.props).problem(
+                "a custom runtime has no path to its layers by itself",
+                f"set the variable PYTHONPATH to {LAYER_PATH}",
+            )
+
+
+def _is_official(layer: Value) -> bool:
+    """Whether it is one of FC's own layers, which bring a language and no package of ours."""
+    return layer.text is not None and ":official:" in layer.text
 
 
 def times(function: Function) -> Iterator[Problem]:
@@ -162,10 +190,25 @@ def doors(function: Function) -> Iterator[Problem]:
             yield schema.problem(
                 "signals are known by source and type, which RawData drops", "write CloudEvents"
             )
-    if not any(True for _ in function.triggers("timer")):
+    timers = [one.get("triggerConfig", "enable") for one in function.triggers("timer")]
+    if not timers:
         yield (function.props.get("triggers") or function.props).problem(
             "nothing repeats what an event missed", "add a timer trigger, such as cronExpression: '@every 5m'"
         )
+    elif all(one is not None and one.node.content is False for one in timers):
+        yield from (
+            one.problem("nothing repeats what an event missed", "write enable: true") for one in timers if one
+        )
 
 
-ENLIST_RULES: Final[tuple[Rule, ...]] = (variables, store, required, packages, times, doors)
+def network(function: Function) -> Iterator[Problem]:
+    """The function can reach the services that it calls."""
+    access = function.props.get("internetAccess")
+    if access is not None and access.node.content is False and function.props.get("vpcConfig") is None:
+        yield access.problem(
+            "without internet and without a VPC, the function can call no service",
+            "write true, or add `vpcConfig`",
+        )
+
+
+ENLIST_RULES: Final[tuple[Rule, ...]] = (variables, store, required, packages, times, doors, network)

@@ -9,7 +9,7 @@ from fctoolkit.strictjson import dotted
 from localcloud.template import DEFAULT_ACCOUNT_ID
 from localcloud.template_references import References
 from localcloud.template_resources import extended_props, itself
-from localcloud.template_source import Node, TemplateError, UnknownValueError, load
+from localcloud.template_source import Node, Place, TemplateError, UnknownValueError, load
 from tools.template.document_model import document_problems
 from tools.template.enlist_rules import ENLIST_RULES, applies_to
 from tools.template.function import Function
@@ -39,10 +39,12 @@ class Findings:
 def lint(file: Path) -> Findings:
     """Everything that is wrong with an s.yaml."""
     try:
-        document = load(file.resolve())
+        return lint_document(load(file.resolve()), file.resolve().parent)
     except TemplateError as error:
         return Findings((_unreadable(error, "file"),))
-    return lint_document(document, file.resolve().parent)
+    except RecursionError:
+        place = Place(file.resolve(), 1)
+        return Findings((problem_at(place, "file", "its values are nested too deeply", "make it flatter"),))
 
 
 def lint_document(document: Node, folder: Path) -> Findings:

@@ -139,6 +139,34 @@ MISTAKES = {
         f"{EDGE}.concurrencyConfig.reservedConcurrency",
         "write concurrencyConfig: {reservedConcurrency: 1}",
     ),
+    "a Python that the packages are not for": Mistake(
+        "runtime: python3.12",
+        "runtime: python3.10",
+        "runtime: python3.10",
+        f"{EDGE}.runtime",
+        "write python3.12",
+    ),
+    "no layer of its own": Mistake(
+        "acs:fc:${vars.region}:${config('AccountID')}:layers/enlist/versions/${vars.layerVersion}",
+        "acs:fc:${vars.region}:official:layers/Python312/versions/1",
+        "layers:",
+        f"{EDGE}.layers",
+        "add `layers` with the ARN that ./dev deploy publishes",
+    ),
+    "neither internet nor VPC": Mistake(
+        "internetAccess: true",
+        "internetAccess: false",
+        "internetAccess: false",
+        f"{EDGE}.internetAccess",
+        "or add `vpcConfig`",
+    ),
+    "a timer that is off": Mistake(
+        "enable: true",
+        "enable: false",
+        "enable: false",
+        f"{SWEEP}.triggerConfig.enable",
+        "write enable: true",
+    ),
     "capitals in a role": Mistake(
         "enlist-${vars.stage}-attach-instances\n      code",
         "Enlist-${vars.stage}-Attach\n      code",
@@ -320,6 +348,42 @@ def test_the_shipped_files_are_good() -> None:
         findings = lint(file)
         assert [str(problem) for problem in findings.problems if not problem.is_note] == []
         assert findings.functions == 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path", "words"),
+    [
+        ("PYTHONPATH: /opt/python", "OTHER: x", f"{EDGE}.environmentVariables", "PYTHONPATH to /opt/python"),
+        (
+            "PYTHONPATH: /opt/python",
+            "PYTHONPATH: /opt",
+            f"{EDGE}.environmentVariables.PYTHONPATH",
+            "PYTHONPATH",
+        ),
+        (
+            "instanceConcurrency: 1",
+            "instanceConcurrency: 2",
+            f"{EDGE}.instanceConcurrency",
+            "write instanceConcurrency: 1",
+        ),
+    ],
+)
+def test_a_mistake_on_a_custom_runtime(tmp_path: Path, old: str, new: str, path: str, words: str) -> None:
+    """A server that cannot import the layer, or takes two requests at a time, is refused."""
+    (tmp_path / "s.yaml").write_text(SHIPPED)
+    text = (ROOT / "s.custom.yaml").read_text(encoding="utf-8")
+    assert old in text
+    (found,) = problems_of(tmp_path, text.replace(old, new), "s.custom.yaml")
+    assert found[1] == path
+    assert words in found[2]
+
+
+@pytest.mark.parametrize("text", ["[" * 3000, "".join(f"{' ' * depth}a:\n" for depth in range(400))])
+def test_nested_too_deeply(tmp_path: Path, text: str) -> None:
+    """A file that no reader gets to the end of is refused like any other."""
+    ((line, path, words),) = problems_of(tmp_path, text)
+    assert (line, path) == (1, "file")
+    assert "nested too deeply" in words
 
 
 @pytest.mark.parametrize("name", MISTAKES)
