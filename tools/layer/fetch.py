@@ -5,6 +5,7 @@ The one module that starts pip. Knows nothing of what is made of the wheels.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import shutil
 import subprocess
@@ -44,7 +45,9 @@ def fetch(requirements: Path, cache: Path, download: Download | None = None) -> 
         (download or pip_download)(requirements, fresh)
         wheels = check(pins, _files(fresh))
         shutil.rmtree(folder, ignore_errors=True)
-        fresh.rename(folder)
+        # Another build may have put the same wheels there in between; these are read and checked.
+        with contextlib.suppress(OSError):
+            fresh.rename(folder)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return wheels

@@ -109,6 +109,16 @@ def test_a_kept_file_is_not_trusted(clone: Path, index: Path) -> None:
     assert len(list(clone.glob("build/layer/*"))) == 1
 
 
+def test_a_place_that_was_taken_meanwhile(clone: Path, index: Path) -> None:
+    """Wheels that cannot be kept, because something else stands there by now, are used all the same."""
+    name = hashlib.sha256((clone / "requirements/layer.txt").read_bytes()).hexdigest()[:16]
+    (clone / "build/layer").mkdir(parents=True)
+    (clone / "build/layer" / name).write_text("in the way")
+    done = build(clone, index)
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in (clone / "build/layer").iterdir()] == [name]
+
+
 def test_another_file_than_the_locked_one(clone: Path, index: Path) -> None:
     """A wheel of the right name and other content is refused with what to do, and nothing is left behind."""
     make_wheel(index, "demo", {"demo/__init__.py": "evil = True"})
