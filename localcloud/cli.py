@@ -305,5 +305,9 @@ def _error_type(invocation: Invocation) -> str:
     """The type of the error that a function failed with, as its payload says; empty when there is none."""
     if invocation.ok:
         return ""
-    payload: JsonObject = json.loads(invocation.payload)
-    return str(payload.get("errorType", ""))
+    try:
+        payload: object = json.loads(invocation.payload)
+    except (ValueError, RecursionError):
+        # A custom runtime says in a header that it failed, and in the body whatever it likes.
+        payload = None
+    return str(payload.get("errorType", "")) if isinstance(payload, dict) else ""

@@ -328,7 +328,8 @@ class LocalCloud:
     def _serve(self, target: Target, turn: Turn) -> tuple[Response | Work, str]:
         """The answer of a supported action to a well signed request, and the code of its failure if any."""
         request, operation = turn.request, target.operation
-        self._world.verifier.verify(claim_of(request), self._world.keyring(), self._wall_clock())
+        claim = claim_of(request, operation.service)
+        self._world.verifier.verify(claim, self._world.keyring(), self._wall_clock())
         service = self._world.services[operation.service]
         handler = service.actions.get(operation.action)
         if handler is None:

@@ -221,6 +221,8 @@ class Deployment:
         It runs once: a failure is told to `ended` and to nobody else.
         """
         key = self.template.function(function).key
+        if self._closed:
+            raise self._refusal(key)
         self._queues[key].submit(self._run, key, payload, request_id, background=True)
 
     def close(self) -> None:
@@ -228,7 +230,15 @@ class Deployment:
         self._closed = True
         for queue in self._queues.values():
             queue.shutdown(cancel_futures=True)
-        self._stack.close()
+        with ExitStack() as turns:
+            # Who has a turn may have looked before this was closed, and would start its function anew.
+            for turn in self._turns.values():
+                turns.enter_context(turn)
+            self._stack.close()
+
+    @staticmethod
+    def _refusal(key: str) -> ClosedError:
+        return ClosedError(f"{key} is not run any more: the functions were ended")
 
     def _tick(self, spec: FunctionSpec, trigger: TimerTrigger) -> Invocation:
         return self._run(spec.key, timer_event(trigger, self._now()))
@@ -243,7 +253,7 @@ class Deployment:
     ) -> Invocation:
         with self._turns[key]:
             if self._closed:
-                raise ClosedError(f"{key} is not run any more: the functions were ended")
+                raise self._refusal(key)
             invocation = self._processes[key].invoke(payload, request_id=request_id)
         self._ended(Ended(key, invocation, background))
         return invocation

@@ -140,8 +140,8 @@ class Gateway:
             raise Refusal(404, "TriggerNotFound", f"function '{spec.name}' has no HTTP trigger.")
         self._admit(request, trigger)
         options = read_options(request.headers)
-        _refuse_large(request, options)
         target = f"{place.path}?{request.query}" if request.query else place.path
+        _refuse_large(request, target, options)
         asked = HttpRequest(request.method, target, request.headers, request.body)
         if options.background:
             payload = self.deployment.http_payload(spec, asked, request_id)
@@ -198,11 +198,10 @@ def _trigger(spec: FunctionSpec) -> HttpTrigger | None:
     return next((trigger for trigger in spec.triggers if isinstance(trigger, HttpTrigger)), None)
 
 
-def _refuse_large(request: Request, options: InvocationOptions) -> None:
-    target = len(request.path) + len(request.query)
+def _refuse_large(request: Request, target: str, options: InvocationOptions) -> None:
     parts = (
         ("the headers", sum(len(name) + len(value) for name, value in request.headers.items()), HEADER_BYTES),
-        ("path and query", target, TARGET_BYTES),
+        ("path and query", len(target.replace("?", "", 1)), TARGET_BYTES),
         ("the body", len(request.body), options.payload_limit),
     )
     for what, size, limit in parts:

@@ -16,7 +16,7 @@ from starlette.responses import Response as HttpResponse
 from starlette.routing import Mount
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from localcloud.message import Request, joined
+from localcloud.message import Request, Response, joined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -98,12 +98,16 @@ class _CloudApp:
             body=await request.body(),
         )
         loop = asyncio.get_running_loop()
-        answer = await loop.run_in_executor(self._threads, self._cloud.handle, message)
-        if answer.delay:
+        try:
+            answer = await loop.run_in_executor(self._threads, self._cloud.handle, message)
             await asyncio.sleep(answer.delay)
+        except asyncio.CancelledError:
+            # The server ends and waits no longer: what will come of the request cannot be told any more.
+            answer = Response(0, dropped=True)
         if answer.dropped:
             scope["state"][_ABORT]()
-            await receive()
+            with contextlib.suppress(asyncio.CancelledError):
+                await receive()
             return
         response = HttpResponse(answer.body, answer.status, dict(answer.headers))
         await response(scope, receive, send)

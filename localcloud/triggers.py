@@ -6,20 +6,19 @@ Source: https://www.alibabacloud.com/help/en/functioncompute/fc/http-trigger-inv
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 from localcloud.message import Request, joined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fctoolkit.jsontypes import JsonObject
+    from fctoolkit.jsontypes import JsonObject, JsonValue
     from localcloud.message import Response
     from localcloud.template import FunctionSpec, TimerTrigger
 
@@ -73,22 +72,23 @@ def timer_event(trigger: TimerTrigger, at: float) -> bytes:
 def http_event(request: HttpRequest, spec: FunctionSpec, request_id: str, at: float) -> bytes:
     """The event of an HTTP request: an envelope with the body as text, or in base64 when it is none."""
     headers = {_canonical(name): value for name, value in _heard(request)}
-    target = urlsplit(request.target)
+    # No URL is parsed: what follows two slashes at its start would be taken for a host.
+    path, _, query = request.target.partition("?")
     body, encoded = _event_body(request.body, headers.get("Content-Type", ""))
     event: JsonObject = {
         "version": "v1",
-        "rawPath": target.path,
+        "rawPath": path,
         "body": body,
         "isBase64Encoded": encoded,
         "headers": {**headers},
-        "queryParameters": {**joined(parse_qsl(target.query, keep_blank_values=True))},
+        "queryParameters": {**joined(parse_qsl(query, keep_blank_values=True))},
         "requestContext": {
             "accountId": spec.account_id,
             "domainName": _domain(spec),
             "domainPrefix": _domain(spec).partition(".")[0],
             "http": {
                 "method": request.method,
-                "path": unquote(target.path),
+                "path": unquote(path),
                 "protocol": "HTTP/1.1",
                 "sourceIp": "127.0.0.1",
                 "userAgent": headers.get("User-Agent", ""),
@@ -117,7 +117,9 @@ def http_answer(
     if isinstance(status, bool) or not isinstance(status, int):
         return HttpAnswer(200, {"Content-Type": "application/json", **own}, payload)
     headers = result.get("headers")
-    named = {name: str(value) for name, value in headers.items()} if isinstance(headers, dict) else {}
+    named = (
+        {name: _header_text(value) for name, value in headers.items()} if isinstance(headers, dict) else {}
+    )
     return _sent(status, named, _answer_body(result), own)
 
 
@@ -136,7 +138,7 @@ def passed_answer(response: Response, request_id: str, error_type: str = "") -> 
 
 def _sent(status: int, headers: Mapping[str, str], body: bytes, own: Mapping[str, str]) -> HttpAnswer:
     """A function's answer as it leaves the gateway: of the headers that are FC's to say only its own."""
-    said = {name: value for name, value in headers.items() if _may_say(name, value)}
+    said = {name: value.strip(" \t") for name, value in headers.items() if _may_say(name, value)}
     trouble = _trouble(status, said)
     if trouble:
         error = {"Code": "BadResponse", "Message": trouble, "RequestId": own["X-Fc-Request-Id"]}
@@ -187,15 +189,22 @@ def _answer_body(result: JsonObject) -> bytes:
     if result.get("isBase64Encoded") is True:
         try:
             return base64.b64decode(text, validate=True)
-        except binascii.Error:
-            return text.encode()
-    return text.encode()
+        except ValueError:
+            pass
+    return text.encode(errors="replace")
+
+
+def _header_text(value: JsonValue) -> str:
+    """A header's value: of several the joined ones, and what is no text as JSON."""
+    if isinstance(value, list):
+        return ", ".join(_header_text(one) for one in value)
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _json_object(payload: bytes) -> JsonObject:
     try:
         value: object = json.loads(payload)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

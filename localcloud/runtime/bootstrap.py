@@ -233,13 +233,13 @@ def load_error(module_name: str, error: Exception) -> LoadError:
         error_type, what = "ImportModuleError", "Unable to import"
     else:
         error_type, what = "UserCodeError", f"{type(error).__name__} in"
-    return LoadError(error_type, f"{what} module '{module_name}': {error}", flat(error))
+    return LoadError(error_type, f"{what} module '{module_name}': {message_of(error)}", flat(error))
 
 
 def serialize(result: object) -> bytes:
     """A handler's result as the caller gets it: texts and bytes as they are, anything else as JSON."""
-    if isinstance(result, bytes):
-        return result
+    if isinstance(result, (bytes, bytearray)):
+        return bytes(result)
     return result.encode() if isinstance(result, str) else dump(result)
 
 
@@ -275,7 +275,15 @@ def error_payload(error: BaseException) -> dict[str, object]:
         for one in traceback.extract_tb(user_part(error))
         if one.filename != __file__
     ]
-    return {"errorMessage": str(error), "errorType": type(error).__name__, "stackTrace": stack}
+    return {"errorMessage": message_of(error), "errorType": type(error).__name__, "stackTrace": stack}
+
+
+def message_of(error: BaseException) -> str:
+    """An exception's text; empty when it cannot say one."""
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001  # user code may raise what has no text
+        return ""
 
 
 def flat(error: BaseException) -> list[str]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import http.client
 import os
 import re
-import select
+import selectors
 import signal
 import socket
 import subprocess
@@ -108,7 +108,11 @@ class CustomInstance:
         timer = _Cutter(connection, seconds)
         try:
             with timer:
-                return _reply(call, self._send(connection, call))
+                response = self._send(connection, call)
+            if timer.cut:
+                # Where the end of the connection ends a body, a part of it looks like the whole.
+                raise TimedOutError
+            return _reply(call, response)
         except (OSError, http.client.HTTPException):
             if timer.cut:
                 raise TimedOutError from None
@@ -205,7 +209,10 @@ class _Logs:
     def __init__(self, number: int) -> None:
         os.set_blocking(number, False)
         self._number = number
+        # Who follows closes what it reads from; a byte in this pipe tells it to.
+        self._told, self._tell = os.pipe()
         self._open = True
+        self._closed = False
         self._text = bytearray()
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._follow, name="function-logs", daemon=True)
@@ -222,12 +229,24 @@ class _Logs:
     def finish(self) -> None:
         """Waits for the last output of a process that has ended; not for that of children it left behind."""
         self._thread.join(LAST_WORDS_SECONDS)
+        with self._lock:
+            if not self._closed:
+                os.write(self._tell, b".")
+        self._thread.join()
 
     def _follow(self) -> None:
-        while self._open:
-            select.select([self._number], [], [])
-            with self._lock:
-                self._read()
+        with selectors.DefaultSelector() as selector:
+            for number in (self._number, self._told):
+                selector.register(number, selectors.EVENT_READ)
+            told = False
+            while self._open and not told:
+                told = any(key.fd == self._told for key, _ in selector.select())
+                with self._lock:
+                    self._read()
+        with self._lock:
+            self._open, self._closed = False, True
+            for number in (self._number, self._told, self._tell):
+                os.close(number)
 
     def _read(self) -> None:
         while self._open:
@@ -237,9 +256,7 @@ class _Logs:
                 return
             self._text += chunk
             del self._text[:-LOG_LIMIT]
-            if not chunk:
-                os.close(self._number)
-                self._open = False
+            self._open = bool(chunk)
 
 
 def start_command(custom: CustomRuntime, folders: LocalFolders, python: Path) -> list[str]:

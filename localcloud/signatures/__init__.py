@@ -1,8 +1,8 @@
 """Checks who signed a request, as the vendor's gateway does, with code of its own. Knows no service.
 
 Four signatures are understood: ACS3-HMAC-SHA256, the older ROA HMAC-SHA1 (`acs KEY:signature`), the RPC query
-signature HMAC-SHA1, and that of FC 2.0, which counts at its own paths and nowhere else. Nothing here may be
-shared with a client's signer: a mistake would then agree with itself.
+signature HMAC-SHA1, and that of FC 2.0, which counts for its own service only. Nothing here may be shared
+with a client's signer: a mistake would then agree with itself.
 
 Source: the vendor's pages on request signatures, V3 and of each service.
 """
@@ -101,9 +101,13 @@ def trigger_claim_of(request: Request, payload: Literal["either", "hash", "empty
     return acs3.read_trigger(request, payload)
 
 
-def claim_of(request: Request) -> Claim:
-    """What the request says about its signer, whichever signature it bears."""
-    if request.path.startswith(fc2.PATH):
+def claim_of(request: Request, service: str) -> Claim:
+    """What a request to a service says about its signer, whichever signature it bears.
+
+    The service decides, not the path: where an action is told by the query, the signature of FC 2.0, which
+    leaves the query to anybody, would open it.
+    """
+    if service == "fc2":
         return fc2.read(request)
     authorization = request.header("authorization")
     if authorization.startswith(acs3.ALGORITHM):

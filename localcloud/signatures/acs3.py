@@ -21,6 +21,8 @@ _AUTHORIZATION = re.compile(
     rf"{ALGORITHM} Credential=(?P<key>[^,]+),\s*"
     r"SignedHeaders=(?P<headers>[^,]+),\s*Signature=(?P<signature>[0-9a-f]+)"
 )
+# Clients sign names as they are. These would let one name be taken for several parameters.
+_NAME = str.maketrans({character: quote(character) for character in "%&="})
 _FRACTION = re.compile(r"\.\d{1,9}(?=Z$)")
 
 
@@ -92,7 +94,9 @@ def _claim(
 
 def canonical_request(request: Request, signed: list[str], digest: str) -> str:
     """The text whose hash is signed: method, path, sorted query, signed headers and the body's hash."""
-    query = "&".join(f"{name}={quote(value, safe='~')}" for name, value in sorted(request.query_pairs()))
+    query = "&".join(
+        f"{name.translate(_NAME)}={quote(value, safe='~')}" for name, value in sorted(request.query_pairs())
+    )
     headers = "".join(f"{name}:{request.header(name).strip()}\n" for name in sorted(signed))
     return "\n".join((request.method, request.path or "/", query, headers, ";".join(signed), digest))
 

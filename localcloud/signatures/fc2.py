@@ -21,9 +21,6 @@ from localcloud.signatures.roa import refuse_other_body
 if TYPE_CHECKING:
     from localcloud.message import Request
 
-PATH = "/2016-08-15/"
-"""Where paths of this API begin."""
-
 
 def read(request: Request) -> Claim:
     """The claim in the `Authorization` header; refuses one that is incomplete."""

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
+# What tells the envelope of an HTTP request. In a body, which is a text in it, quotes are escaped.
+_HTTP_KEYS = (b'"requestContext"', b'"isBase64Encoded"')
+
 EventT = TypeVar("EventT")
 ModelT = TypeVar("ModelT", bound=EventModel)
 
@@ -138,7 +141,14 @@ class EventRouter:
 
     def dispatch(self, raw: bytes | str, context: Context) -> JsonValue:
         """Parse what FC delivered and `route` it. Raises EventError when it cannot be read."""
-        return self.route(parse_event(raw, limit_bytes=self._limit_bytes), context)
+        body = raw if isinstance(raw, bytes) else raw.encode("utf-8", "surrogatepass")
+        if len(body) > self._limit_bytes and all(key in body for key in _HTTP_KEYS):
+            # Answered without being read: its caller sent too much, and shall hear so.
+            message = f"The request may have {self._limit_bytes} bytes as an event; it has {len(body)}."
+            return (
+                HttpError(400, "InvalidRequest", message, field="body").response(context.request_id).to_fc()
+            )
+        return self.route(parse_event(body, limit_bytes=self._limit_bytes), context)
 
     def route(self, event: Event, context: Context) -> JsonValue:
         """What the event's handler returns. Raises NoRouteError when no route takes the event."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
+import threading
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +47,11 @@ def custom(folder: Path, source: str, *options: str, **settings: Any) -> Functio
         "environment": {"PYTHONPATH": "/opt/python"},
     }
     return FunctionProcess(write_function(folder, source, **(defaults | settings)), CALLER)
+
+
+def following() -> int:
+    """How many threads wait for the output of custom runtimes."""
+    return sum(thread.name == "function-logs" for thread in threading.enumerate())
 
 
 def starting(folder: Path, *command: str, source: str = "") -> FunctionProcess:
@@ -148,8 +155,19 @@ class TestAFunction:
             "FC Invoke End RequestId: one",
         ]
 
-    def test_its_context(self, probe: FunctionProcess) -> None:
-        """Its context says what the template says of the function."""
+    def test_its_context(self, tmp_path: Path) -> None:
+        """Its context says what the template says of the function, its time too."""
+        source = """
+            def handler(event, context):
+                one = context.function
+                return [one.name, one.handler, one.memory, one.timeout, context.region, context.account_id]
+        """
+        with custom(tmp_path, source, timeout=17) as process:
+            seen = json.loads(process.invoke(b"").payload)
+        assert seen == ["probe-function", "index.handler", 512, 17, "cn-hangzhou", process.spec.account_id]
+
+    def test_its_variables(self, probe: FunctionProcess) -> None:
+        """Its FC_* variables say what the template says, whatever the caller's say; so do its own."""
         seen = json.loads(probe.invoke(b"environment", request_id="r").payload)
         assert (seen["FC_REGION"], seen["FC_FUNCTION_VERSION"]) == ("cn-hangzhou", "LATEST")
         assert seen["PYTHONPATH"] == str(ROOT / "shared")
@@ -189,6 +207,24 @@ class TestAFunction:
             keys.append((seen["ALIBABA_CLOUD_ACCESS_KEY_ID"], seen["ALIBABA_CLOUD_SECURITY_TOKEN"]))
         assert keys == [("one", "token-one"), ("two", "token-two")]
         assert not invocation.cold
+
+    @pytest.mark.parametrize("runtime", ["custom.debian12", "python3.12"])
+    def test_odd_results(self, tmp_path: Path, runtime: str) -> None:
+        """A bytearray counts as bytes, and an exception without a text as one with an empty one."""
+        source = """
+            class Mute(Exception):
+                def __str__(self): raise RuntimeError
+            def handler(event, context):
+                if event == b"raise":
+                    raise Mute
+                return bytearray(event)
+        """
+        settings: dict[str, Any] = {} if runtime.startswith("custom") else {"custom": None}
+        with custom(tmp_path, source, runtime=runtime, **settings) as process:
+            good, bad = process.invoke(b"\xff"), process.invoke(b"raise")
+        assert good.payload == b"\xff"
+        error = json.loads(bad.payload)
+        assert (error["errorMessage"], error["errorType"]) == ("", "Mute")
 
     @pytest.mark.parametrize("event", [b"leaves", b"exits"])
     def test_a_crash(self, tmp_path: Path, event: bytes) -> None:
@@ -281,6 +317,39 @@ class TestStarting:
             good, bad = process.invoke(b"fine"), process.invoke(b"fail")
         assert (good.payload, good.error_type) == (b"fine", "")
         assert (bad.payload, bad.error_type) == (b"fail", "UnhandledInvocationError")
+
+    def test_an_answer_that_does_not_end(self, tmp_path: Path) -> None:
+        """A body that is still coming when the time is up is a timeout, not a shorter body."""
+        source = """
+            import os, socket, time
+            with socket.create_server(("", int(os.environ["FC_CUSTOM_LISTEN_PORT"]))) as server:
+                while True:
+                    connection, _ = server.accept()
+                    if connection.recv(65536):
+                        connection.sendall(b"HTTP/1.1 200 OK\\r\\n\\r\\na part")
+                        time.sleep(60)
+        """
+        runtime = CustomRuntime(("python3", "/code/index.py"))
+        with custom(tmp_path, source, custom=runtime, timeout=1) as process:
+            invocation = process.invoke(b"")
+        assert invocation.error_type == "UnhandledInvocationError"
+        assert json.loads(invocation.payload)["errorMessage"].startswith("Function time out after 1 seconds")
+
+    def test_a_child_that_left_its_session(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A child that outlives the process and holds its output keeps no thread waiting for it here."""
+        monkeypatch.setattr(custom_runtime, "LAST_WORDS_SECONDS", 0.1)
+        source = """
+            import subprocess
+            def handler(event, context):
+                return str(subprocess.Popen(["sleep", "60"], start_new_session=True).pid)
+        """
+        before = following()
+        with custom(tmp_path, source) as process:
+            child = int(process.invoke(b"").payload)
+        try:
+            assert following() == before
+        finally:
+            os.kill(child, signal.SIGKILL)
 
     def test_an_http_request_is_passed_through(self, tmp_path: Path) -> None:
         """A request to the HTTP trigger comes as it is, and so does the answer, without FC's own headers."""

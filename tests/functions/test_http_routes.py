@@ -164,6 +164,15 @@ def test_health_says_what_is_carried_and_calls_nothing(product: Product) -> None
     assert product.cloud.calls == []
 
 
+@pytest.mark.parametrize("path", ["/", "/plan", "/sweep"])
+def test_a_body_that_is_too_large(product: Product, path: str) -> None:
+    """A request that is larger than any event is refused by its body, and is no error of the function."""
+    status, content = asked(product, path, {"instances": [ENS_ID], "more": "x" * 256 * 1024})
+    assert (status, content["error"]["field"], bool(content["requestId"])) == (400, "body", True)
+    assert "262144" in content["error"]["message"]
+    assert product.cloud.calls == []
+
+
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [("GET", "/plan", "POST"), ("POST", "/health", "GET"), ("DELETE", "/instances/i-1", "GET")],

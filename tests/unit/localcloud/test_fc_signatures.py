@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from localcloud import LocalCloud
 from localcloud.errors import Refusal
 from localcloud.message import Request
 from localcloud.signatures import Key, Keyring, Verifier, claim_of, trigger_claim_of
@@ -32,7 +33,7 @@ def request_of(vector: dict[str, Any]) -> Request:
 def verify(request: Request, secret: str = META["access_key_secret"], now: float = SIGNED_AT) -> None:
     """Checks a request against the vectors' key, with the token that came."""
     key = Key(META["access_key_id"], secret, request.header("x-fc-security-token"))
-    Verifier().verify(claim_of(request), Keyring((key,)), now)
+    Verifier().verify(claim_of(request, "fc2"), Keyring((key,)), now)
 
 
 def code_of(request: Request, **options: Any) -> str:
@@ -101,11 +102,29 @@ def test_incomplete_signatures_of_fc2(headers: dict[str, str], code: str) -> Non
 
 
 def test_the_signature_of_fc2_opens_nothing_else() -> None:
-    """At other paths than its own it is refused: it would leave the query to anybody."""
+    """For other services than its own it is refused: it would leave the query to anybody."""
     whole = request_of(PLAIN)
     with pytest.raises(Refusal) as refusal:
-        claim_of(replace(whole, path="/clusters/c1/attach"))
+        claim_of(whole, "cs")
     assert refusal.value.code == "InvalidSignatureMethod"
+
+
+def test_a_signature_of_fc2_is_not_turned_into_another_call() -> None:
+    """A query that makes a call of another service of a signed request is refused, and nothing is done."""
+    whole = request_of(PLAIN)
+    cloud = LocalCloud(wall_clock=lambda: SIGNED_AT)
+    cloud.seed({"credentials": {name: META[name] for name in ("access_key_id", "access_key_secret")}})
+    answer = cloud.handle(replace(whole, query="Version=2017-11-10&Action=RunInstances"))
+    assert (answer.status, json.loads(answer.body)["Code"]) == (400, "InvalidSignatureMethod")
+    assert cloud.state()["ens"] == LocalCloud().state()["ens"]
+
+
+@pytest.mark.parametrize("query", ["a%3D1%26b=2", "a%3D1&b=2", "a=1%26b=2"])
+def test_parameters_at_a_trigger_are_not_taken_for_others(query: str) -> None:
+    """A query that reads the same when it is decoded, and means something else, is signed differently."""
+    signed = trigger_claim_of(replace(trigger_request(), query="a=1&b=2"), "hash")
+    other = trigger_claim_of(replace(trigger_request(), query=query), "hash")
+    assert signed.string_to_sign != other.string_to_sign
 
 
 def trigger_request(**headers: str) -> Request:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -97,6 +97,41 @@ def test_serve_says_where_it_is_and_ends_when_asked(end: signal.Signals) -> None
         process.send_signal(end)
         rest, _ = process.communicate(timeout=10)
     assert (rest.strip(), process.returncode) == ("True", 0)
+
+
+def test_serve_ends_quietly_in_the_middle_of_a_request() -> None:
+    """A request that is not answered when the server ends is cut off, and one line says so."""
+    program = (
+        "from localcloud import LocalCloud\n"
+        "from localcloud.message import Response\n"
+        "from localcloud.server import serve\n"
+        "class Slow(LocalCloud):\n"
+        "    def handle(self, request):\n"
+        "        print('asked', flush=True)\n"
+        "        return Response(200, delay=60)\n"
+        "serve(Slow(), '127.0.0.1', 0, lambda url: print(url, flush=True))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    with subprocess.Popen(  # noqa: S603 - our own interpreter and program
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    ) as process:
+        assert process.stdout is not None
+        parts = urlsplit(process.stdout.readline().strip())
+        with closing(socket.create_connection((parts.hostname or "", parts.port or 0))) as connection:
+            connection.settimeout(20)
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert process.stdout.readline() == "asked\n"
+            process.send_signal(signal.SIGTERM)
+            answer = b""
+            with suppress(ConnectionResetError):
+                answer = connection.recv(1024)
+        rest, errors = process.communicate(timeout=20)
+    assert (answer, rest, process.returncode) == (b"", "", 0)
+    assert errors == "Cancel 1 running task(s), timeout graceful shutdown exceeded\n"
 
 
 def test_a_taken_port_is_an_error(cloud_url: str) -> None:

@@ -56,15 +56,15 @@ def _code(
     request: Request, keyring: Keyring, now: float = SIGNED_AT, verifier: Verifier | None = None
 ) -> str:
     with pytest.raises(Refusal) as refusal:
-        (verifier or Verifier()).verify(claim_of(request), keyring, now)
+        (verifier or Verifier()).verify(claim_of(request, "cs"), keyring, now)
     return refusal.value.code
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["name"])
 def test_official_signatures_are_accepted(vector: dict[str, Any]) -> None:
     """Every request the official code signed is accepted, and its string to sign is the same."""
-    Verifier().verify(claim_of(_request(vector)), _keyring(vector), SIGNED_AT)
-    assert claim_of(_request(vector)).string_to_sign == vector["string_to_sign"]
+    Verifier().verify(claim_of(_request(vector), "cs"), _keyring(vector), SIGNED_AT)
+    assert claim_of(_request(vector), "cs").string_to_sign == vector["string_to_sign"]
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["name"])
@@ -72,7 +72,7 @@ def test_wrong_secret_is_told_with_the_string_to_sign(vector: dict[str, Any]) ->
     """A wrong secret is SignatureDoesNotMatch; the message shows what the server signed, and no secret."""
     keyring = _keyring(vector, access_key_secret="not-the-secret")
     with pytest.raises(Refusal) as refusal:
-        Verifier().verify(claim_of(_request(vector)), keyring, SIGNED_AT)
+        Verifier().verify(claim_of(_request(vector), "cs"), keyring, SIGNED_AT)
     assert refusal.value.code == "SignatureDoesNotMatch"
     token = _request(vector).header("x-acs-security-token")
     shown = vector["string_to_sign"].replace(token, "***") if token else vector["string_to_sign"]
@@ -87,7 +87,7 @@ def test_wrong_secret_is_told_with_the_string_to_sign(vector: dict[str, Any]) ->
 def test_old_and_future_dates_are_expired(vector: dict[str, Any], seconds: int) -> None:
     """A date more than 15 minutes away from the server's is InvalidTimeStamp.Expired."""
     assert _code(_request(vector), _keyring(vector), SIGNED_AT + seconds) == "InvalidTimeStamp.Expired"
-    Verifier().verify(claim_of(_request(vector)), _keyring(vector), SIGNED_AT + seconds // 901 * 899)
+    Verifier().verify(claim_of(_request(vector), "cs"), _keyring(vector), SIGNED_AT + seconds // 901 * 899)
 
 
 def test_unknown_keys_and_tokens_are_told_apart() -> None:
@@ -107,7 +107,7 @@ def test_nonces_are_used_once(vector: dict[str, Any]) -> None:
     verifier = Verifier()
     wrong = _keyring(vector, access_key_secret="wrong")
     assert _code(_request(vector), wrong, verifier=verifier) == "SignatureDoesNotMatch"
-    verifier.verify(claim_of(_request(vector)), _keyring(vector), SIGNED_AT)
+    verifier.verify(claim_of(_request(vector), "cs"), _keyring(vector), SIGNED_AT)
     assert _code(_request(vector), _keyring(vector), verifier=verifier) == "SignatureNonceUsed"
 
 
@@ -116,7 +116,7 @@ def test_requests_without_a_nonce_are_accepted_again() -> None:
     vector = next(v for v in VECTORS if v["name"] == "sdkcore_roa_attach")
     verifier = Verifier()
     for _ in range(2):
-        verifier.verify(claim_of(_request(vector)), _keyring(vector), SIGNED_AT)
+        verifier.verify(claim_of(_request(vector), "cs"), _keyring(vector), SIGNED_AT)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_a_signed_header_that_did_not_come_is_named() -> None:
     whole = _request(vector)
     headers = {name: value for name, value in whole.headers.items() if name != "user-agent"}
     with pytest.raises(Refusal, match="user-agent"):
-        claim_of(Request(whole.method, whole.path, whole.query, headers, whole.body))
+        claim_of(Request(whole.method, whole.path, whole.query, headers, whole.body), "cs")
 
 
 def test_a_changed_query_or_body_is_noticed() -> None:
@@ -170,7 +170,7 @@ def test_an_old_signature_covers_the_body_by_its_md5() -> None:
     changed = Request(whole.method, whole.path, whole.query, whole.headers, whole.body + b" ")
     assert _code(changed, _keyring(vector)) == "ContentMD5NotMatched"
     assert not _request(NASTY).header("content-md5")
-    Verifier().verify(claim_of(_request(NASTY)), _keyring(NASTY), SIGNED_AT)
+    Verifier().verify(claim_of(_request(NASTY), "cs"), _keyring(NASTY), SIGNED_AT)
 
 
 def test_rpc_queries_are_signed_as_documented() -> None:

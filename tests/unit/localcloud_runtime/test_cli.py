@@ -50,6 +50,33 @@ resources:
         - {triggerName: soon, triggerType: timer, triggerConfig: {cronExpression: "@every 5m"}}
         - {triggerName: web, triggerType: http, triggerConfig: {authType: anonymous, methods: [POST]}}
 """
+CUSTOM = """\
+edition: 3.0.0
+resources:
+  server:
+    component: fc3
+    props:
+      region: cn-hangzhou
+      functionName: app-server
+      runtime: custom.debian12
+      handler: index.handler
+      code: ./code
+      customRuntimeConfig: {command: [python3], args: [server.py]}
+      triggers:
+        - {triggerName: web, triggerType: http, triggerConfig: {authType: anonymous, methods: [POST]}}
+"""
+SERVER = """\
+import http.server, os
+
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.send_response(500)
+        self.send_header("x-fc-status", "404")
+        self.end_headers()
+        self.wfile.write(self.rfile.read(int(self.headers["content-length"])))
+
+http.server.HTTPServer(("", int(os.environ["FC_CUSTOM_LISTEN_PORT"])), Answer).serve_forever()
+"""
 CODE = f"""\
 import json, os, urllib.request
 
@@ -320,6 +347,16 @@ class TestServe:
         first = ids[0].headers["x-fc-request-id"]
         assert f"localcloud: asynchronous invocation {first} of probe returned after " in errors
         assert errors.count("a log line") >= 2
+
+    @pytest.mark.parametrize("body", [b"no JSON", b"", b"[]"])
+    def test_a_custom_runtime_that_fails_in_its_own_words(self, root: Path, body: bytes) -> None:
+        """What a failing server of one's own says reaches its caller, whether or not it is FC's payload."""
+        (root / "custom.yaml").write_text(CUSTOM)
+        (root / "code" / "server.py").write_text(SERVER)
+        with serving(root, "--template", "custom.yaml") as url, httpx2.Client(trust_env=False) as client:
+            answer = client.post(f"{url}/_localcloud/http/server/", content=body)
+        assert (answer.status_code, answer.content) == (500, body)
+        assert answer.headers["x-fc-error-type"] == "UnhandledInvocationError"
 
     def test_ticks(self, root: Path) -> None:
         """With --tick, the template's timers fire again and again by themselves."""

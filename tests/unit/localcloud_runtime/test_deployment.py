@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor, wait
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from fctoolkit.errors import ConfigurationError, EventError
-from localcloud.deployment import Deployment
+from localcloud.deployment import ClosedError, Deployment
+from localcloud.runtime import FunctionProcess
 from localcloud.template import read_template
 from localcloud.template_source import TemplateError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from fctoolkit.jsontypes import JsonObject
 
@@ -153,3 +158,36 @@ def test_unknown_functions(deployment: Deployment) -> None:
     """A function that is not in the template is refused by name."""
     with pytest.raises(TemplateError, match="no function 'third'"):
         deployment.invoke("third", b"")
+
+
+def test_a_closed_deployment_runs_nothing_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An invocation that had its turn when the functions were ended is waited for; later ones are refused."""
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "index.py").write_text(
+        "import os\n\ndef handler(event, context): return os.getpid()"
+    )
+    (tmp_path / "s.yaml").write_text(TEMPLATE)
+    deployment = Deployment(read_template(tmp_path / "s.yaml", environment={}, layer_folders=[]), {})
+    entered, go_on = Event(), Event()
+    invoke = FunctionProcess.invoke
+
+    def late(self: FunctionProcess, *given: Any, **named: Any) -> Any:
+        entered.set()
+        go_on.wait(20)
+        return invoke(self, *given, **named)
+
+    monkeypatch.setattr(FunctionProcess, "invoke", late)
+    with ThreadPoolExecutor(2) as threads:
+        running = threads.submit(deployment.invoke, "first", b"")
+        assert entered.wait(20)
+        closing = threads.submit(deployment.close)
+        wait([closing], timeout=0.2)
+        go_on.set()
+        closing.result(20)
+        process = int(running.result(20).payload)
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
+    with pytest.raises(ClosedError, match="first"):
+        deployment.invoke("first", b"")
+    with pytest.raises(ClosedError, match="first"):
+        deployment.invoke_later("first", b"", request_id="r")

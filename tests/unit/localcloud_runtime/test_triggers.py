@@ -62,6 +62,12 @@ def test_a_request_in_full() -> None:
     }
 
 
+@pytest.mark.parametrize("path", ["//plan", "/plan#x", "//a/plan;b", "/%2F"])
+def test_the_path_comes_as_it_was_sent(path: str) -> None:
+    """Nothing of a path is taken for a host, a fragment or parameters."""
+    assert envelope(HttpRequest("POST", f"{path}?a=b"))["rawPath"] == path
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     st.binary(max_size=200),
@@ -93,6 +99,15 @@ def test_binary_types() -> None:
         ),
         ({"statusCode": 204}, HttpAnswer(204, {"X-Fc-Request-Id": "r"}, b"")),
         ({"statusCode": 200, "body": {"a": 1}}, HttpAnswer(200, {"X-Fc-Request-Id": "r"}, b'{"a": 1}')),
+        ({"statusCode": 200, "body": "\ud800"}, HttpAnswer(200, {"X-Fc-Request-Id": "r"}, b"?")),
+        (
+            {"statusCode": 200, "isBase64Encoded": True, "body": "\u00e9"},
+            HttpAnswer(200, {"X-Fc-Request-Id": "r"}, b"\xc3\xa9"),
+        ),
+        (
+            {"statusCode": 200, "headers": {"X-A": " a\t", "X-B": True, "X-C": ["c", 1]}},
+            HttpAnswer(200, {"X-A": "a", "X-B": "true", "X-C": "c, 1", "X-Fc-Request-Id": "r"}, b""),
+        ),
     ],
 )
 def test_answers(payload: object, expected: HttpAnswer) -> None:
@@ -101,7 +116,9 @@ def test_answers(payload: object, expected: HttpAnswer) -> None:
 
 
 @pytest.mark.parametrize(
-    "payload", [b"", b"plain", b"[1]", b'{"status": 1}', b'{"statusCode": true}', b"\xff"]
+    "payload",
+    [b"", b"plain", b"[1]", b'{"status": 1}', b'{"statusCode": true}', b"\xff", b"[" * 100_000],
+    ids=range(7),
 )
 def test_answers_without_a_status(payload: bytes) -> None:
     """A result without a status is the body of a 200, as JSON."""
