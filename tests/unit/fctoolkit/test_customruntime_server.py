@@ -54,6 +54,7 @@ SOURCE = """
     def length(argument, context): return len(argument)
 
     def waits(argument, context):
+        print("waiting")
         running.append(1)
         STATE["most"] = max(STATE["most"], len(running))
         time.sleep(float(argument))
@@ -289,7 +290,7 @@ class TestTheProcess:
             thread = threading.Thread(target=_ignore_the_end, args=(runtime,))
             thread.start()
             deadline = time.monotonic() + 10
-            while "Start" not in runtime.log.read_text() and time.monotonic() < deadline:
+            while "waiting" not in runtime.log.read_text() and time.monotonic() < deadline:
                 time.sleep(0.01)
             runtime.process.send_signal(signal.SIGTERM)
             assert runtime.process.wait(10) == 128 + signal.SIGTERM
