@@ -144,6 +144,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     """Nothing is deployed yet."""
     for name in ("s.yaml", "s.prod.yaml"):
         shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "functions").symlink_to(ROOT / "functions")
     (tmp_path / "layer.zip").write_bytes(b"one")
     (tmp_path / "account.json").write_text(
         json.dumps({"layers": [], "functions": {}, "broken": [], "lost": []})
@@ -182,6 +183,7 @@ def test_nothing_in_the_folder_is_changed(desk: Desk) -> None:
     assert after == before
     assert {path.name for path in desk.folder.iterdir()} == {
         *before,
+        "functions",
         "s",
         "layer.zip",
         "account.json",
@@ -311,6 +313,14 @@ def test_an_interruption_ends_it(
     monkeypatch.setattr(ServerlessDevs, "run", interrupted)
     assert desk.run() == 130
     assert "deploy again for the rest" in capsys.readouterr().err
+
+
+def test_a_template_with_mistakes_is_not_deployed(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    """The linter judges the template that is deployed, whichever it is, before anything is published."""
+    desk.template.write_text(desk.template.read_text().replace("memorySize", "memory", 1))
+    assert desk.run() == 1
+    assert "did you mean memorySize?" in capsys.readouterr().err
+    assert desk.calls == []
 
 
 def test_credentials_are_named_to_every_command(desk: Desk) -> None:
