@@ -63,6 +63,13 @@ _STEP: Final = Or(Choice(("all",)), Items(_TEXT, least=1))
 def document_problems(document: Value) -> Iterator[Problem]:
     """Unknown keys, wrong values, hooks of commands that do not exist, flows of resources that do not."""
     yield from check(DOCUMENT, document)
+    environments = document.get("env")
+    if environments is not None:
+        yield environments.problem(
+            "what the overlays of environments change is not looked at here",
+            "let a file with the differences extend this one instead",
+            is_note=True,
+        )
     actions = document.get("actions")
     if actions is not None:
         yield from _action_problems(actions, is_global=True)

@@ -378,6 +378,14 @@ def test_a_mistake_on_a_custom_runtime(tmp_path: Path, old: str, new: str, path:
     assert words in found[2]
 
 
+def test_overlays_are_not_judged_in_silence(tmp_path: Path) -> None:
+    """A file with environments of its own gets a note: what they change is not read."""
+    (tmp_path / "functions").symlink_to(ROOT / "functions")
+    (tmp_path / "s.yaml").write_text(f"{SHIPPED}\nenv: ./env.yaml\n")
+    (note,) = lint(tmp_path / "s.yaml").problems
+    assert (note.path, note.is_note) == ("env", True)
+
+
 @pytest.mark.parametrize("text", ["[" * 3000, "".join(f"{' ' * depth}a:\n" for depth in range(400))])
 def test_nested_too_deeply(tmp_path: Path, text: str) -> None:
     """A file that no reader gets to the end of is refused like any other."""
