@@ -39,7 +39,10 @@ def main(arguments: Sequence[str]) -> int:
                 headers={"content-type": "application/json"} if content is not None else None,
                 auth=AcsAuth(credentials),
             )
-    except (ToolkitError, OSError, ValueError, httpx2.HTTPError, httpx2.InvalidURL) as error:
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        print(f"call: {options.url} cannot be reached: {error or type(error).__name__}", file=sys.stderr)
+        return 2
+    except (ToolkitError, OSError, ValueError) as error:
         print(f"call: {error}", file=sys.stderr)
         return 2
     print(f"HTTP {answer.status_code}", file=sys.stderr)

@@ -44,7 +44,16 @@ _LOG = logging.getLogger(__name__)
 
 _INSTANCES = ("instances", "instanceIds")
 _OPTIONS = ("dryRun", "retry")
-_KEYS = (*_INSTANCES, "regionId", *_OPTIONS)
+_MOST = 100
+_EXPECTED = {
+    "bool_type": "true or false",
+    "extra_forbidden": f"one of {', '.join((*_INSTANCES, 'regionId', *_OPTIONS))}",
+    "list_type": "an array",
+    "string_type": "a string",
+    "too_long": f"1 to {_MOST} instance ids",
+    "too_short": f"1 to {_MOST} instance ids",
+}
+"""Pydantic's kinds of error in the words of a request."""
 
 
 _HttpDoor: TypeAlias = "Callable[[HttpRequest, Context], HttpResponse]"
@@ -76,7 +85,7 @@ class Request(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, alias_generator=to_camel)
 
     instances: Annotated[
-        list[str], Field(min_length=1, max_length=100, validation_alias=AliasChoices(*_INSTANCES))
+        list[str], Field(min_length=1, max_length=_MOST, validation_alias=AliasChoices(*_INSTANCES))
     ]
     region_id: str = ""
     dry_run: bool = False
@@ -275,9 +284,7 @@ def _read_request(body: dict[str, JsonValue]) -> Request:
         return Request.model_validate(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
-        expected = first["msg"].removeprefix("Input should be ").removeprefix("Input should have ")
-        if first["type"] == "extra_forbidden":
-            expected = f"one of {', '.join(_KEYS)}"
+        expected = _EXPECTED.get(first["type"], first["msg"])
         raise EventError(dotted(first["loc"]), expected, excerpt(cast("JsonValue", first["input"]))) from None
 
 

@@ -102,7 +102,7 @@ def resolve_credentials(environ: Mapping[str, str], context: object) -> Credenti
     if found is None:
         raise CredentialsError(
             f"no credentials: neither {_VARIABLES[0]} and {_VARIABLES[1]} in the environment nor"
-            " context.credentials are set; give the function a role, or set the variables for a local run"
+            " context.credentials are set; at a desk set the variables, on FC give the function a role"
         )
     return found
 

@@ -107,12 +107,13 @@ def test_events_of_others_are_ignored(product: Product, name: str) -> None:
 @pytest.mark.parametrize(
     ("body", "field", "words"),
     [
-        ({"instances": []}, "instances", "at least 1 item"),
-        ({"instances": "i-1"}, "instances", "valid list"),
-        ({"instances": [7]}, "instances[0]", "valid string"),
+        ({"instances": []}, "instances", "expected 1 to 100 instance ids, found []"),
+        ({"instances": ["i-1"] * 101}, "instances", "expected 1 to 100 instance ids"),
+        ({"instances": "i-1"}, "instances", "expected an array"),
+        ({"instances": [7]}, "instances[0]", "expected a string, found 7"),
         ({"instances": ["i-1", "a/b"]}, "instances[1]", "letters, digits"),
         ({"instances": ["i-1"], "cluster": "c1"}, "cluster", "expected one of instances"),
-        ({"instances": ["i-1"], "dryRun": "yes"}, "dryRun", "valid boolean"),
+        ({"instances": ["i-1"], "dryRun": "yes"}, "dryRun", "expected true or false"),
         ({**json.loads(sample("ens-custom.json")), "dryRun": True}, "dryRun", "goes with instances"),
         ({"hello": "world"}, "instances", "names no instances"),
         ("{", "body", "JSON"),

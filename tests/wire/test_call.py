@@ -80,8 +80,8 @@ def test_a_wrong_key_is_refused_by_the_gateway(
 @pytest.mark.parametrize(
     ("url", "data", "words"),
     [
-        ("no address", None, "call: "),
-        ("http://127.0.0.1:9/", None, "call: "),
+        ("no address", None, "call: no address cannot be reached: "),
+        ("http://127.0.0.1:9/", None, "call: http://127.0.0.1:9/ cannot be reached: "),
         ("http://127.0.0.1:9/", "@no-such-file", "no-such-file"),
     ],
 )

@@ -13,6 +13,7 @@ from enlist.settings import Settings
 from enlist.signals import SignalRules
 from enlist.sources import Kind
 from fctoolkit.errors import ConfigurationError
+from fctoolkit.logging import LEVELS
 from tools.template.function_model import RUNTIMES
 from tools.template.problems import nearest
 
@@ -81,6 +82,13 @@ def variables(function: Function) -> Iterator[Problem]:
             except ConfigurationError as error:
                 wrong, _, fix = str(error).removeprefix(f"{name}: ").partition(". ")
                 yield value.problem(wrong, fix or "correct the value, or take the variable out")
+
+
+def log_level(function: Function) -> Iterator[Problem]:
+    """A level that the logging does not know fails every invocation."""
+    value = function.variables.get("LOG_LEVEL")
+    if value is not None and value.text is not None and value.text.strip().upper() not in ("", *LEVELS):
+        yield value.problem(f'"{value.text}" is not a log level', f"write one of {', '.join(LEVELS)}")
 
 
 def store(function: Function) -> Iterator[Problem]:
@@ -211,4 +219,13 @@ def network(function: Function) -> Iterator[Problem]:
         )
 
 
-ENLIST_RULES: Final[tuple[Rule, ...]] = (variables, store, required, packages, times, doors, network)
+ENLIST_RULES: Final[tuple[Rule, ...]] = (
+    variables,
+    log_level,
+    store,
+    required,
+    packages,
+    times,
+    doors,
+    network,
+)

@@ -118,6 +118,13 @@ MISTAKES = {
         f"{EDGE}.environmentVariables.ENLIST_NETWORK",
         "expected public or vpc",
     ),
+    "a log level that there is not": Mistake(
+        "${env('LOG_LEVEL', 'INFO')}",
+        "warn",
+        "LOG_LEVEL: warn",
+        f"{EDGE}.environmentVariables.LOG_LEVEL",
+        "write one of DEBUG, INFO, WARNING",
+    ),
     "a store that is one an instance": Mistake(
         "LOG_LEVEL: ${env('LOG_LEVEL', 'INFO')}",
         "ENLIST_STORE: sqlite:///tmp/s.db",
