@@ -1,9 +1,9 @@
 """What should stand on the account against what does. Pure; knows the shape of `s info` and no command.
 
 Compared is what a deployment may get wrong without saying so: a function or trigger that is not there, an old
-version of the layer, a trigger with an old pattern, schedule or kind of caller (fc3 leaves out the triggers
-behind an unchanged eventbridge one), and the limit that keeps a second instance of a function from running.
-What else a function has, fc3 sends at every deployment, and says when that fails.
+version of the layer, a trigger with an old pattern, schedule, kind of caller or queue (fc3 leaves out the
+triggers behind an unchanged eventbridge one), and the limit that keeps a second instance of a function from
+running. What else a function has, fc3 sends at every deployment, and says when that fails.
 """
 
 from __future__ import annotations
@@ -32,6 +32,10 @@ LATEST: Final = "LATEST"
 """The qualifier of a trigger that names none."""
 
 _SCALARS: Final = ("authType", "cronExpression", "payload", "enable", "triggerEnable", "asyncInvocationType")
+_RUN_OPTIONS: Final = {
+    "dead-letter queue": ("deadLetterQueue", "Arn"),
+    "retry strategy": ("retryStrategy", "PushRetryStrategy"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +141,7 @@ def differences(
         if name not in triggers:
             yield Difference(wanted, f"the trigger {name} is not there", name)
             continue
-        others = [key for key, value in values.items() if not _same(value, triggers[name].get(key))]
+        others = [key for key, value in values.items() if not _same(key, value, triggers[name].get(key))]
         if others:
             yield Difference(wanted, f"the trigger {name} has another {' and '.join(others)}", name)
 
@@ -163,12 +167,14 @@ def _triggers(function: JsonObject) -> dict[str, JsonObject]:
 def _compared(trigger: JsonObject) -> JsonObject:
     values: JsonObject = {"qualifier": trigger.get("qualifier") or LATEST, "pattern": _pattern(trigger)}
     values.update({key: _at(trigger, "triggerConfig", key) for key in _SCALARS})
+    options = _at(trigger, "triggerConfig", "runOptions")
+    values.update({name: _at(options, *path) for name, path in _RUN_OPTIONS.items()})
     return {key: value for key, value in values.items() if value is not None}
 
 
-def _same(wanted: JsonValue, found: JsonValue) -> bool:
-    """An answer may leave out what is false or empty."""
-    return found == wanted or (found is None and not wanted)
+def _same(key: str, wanted: JsonValue, found: JsonValue) -> bool:
+    """An answer may leave out what is false or empty, and the options of a run."""
+    return found == wanted or (found is None and (not wanted or key in _RUN_OPTIONS))
 
 
 def _items(value: JsonValue) -> list[JsonValue]:

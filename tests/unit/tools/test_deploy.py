@@ -289,6 +289,26 @@ def test_what_is_compared_of_a_trigger(desk: Desk, trigger: str, key: str, value
     assert found == [f"{wanted.name}: the trigger {trigger} has another {key}"]
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"deadLetterQueue": {"Arn": "acs:mns:cn-hangzhou:1:/queues/old"}}, "dead-letter queue"),
+        ({"retryStrategy": {"PushRetryStrategy": "EXPONENTIAL_DECAY_RETRY"}}, "retry strategy"),
+    ],
+)
+def test_where_a_failed_event_ends_is_compared(options: JsonObject, words: str) -> None:
+    """A rule that fc3 left out keeps its old queue or retries: that is found, when the account tells them."""
+    (wanted, _) = read_wanted(ROOT / "s.yaml", {})
+    pattern = json.dumps(wanted.triggers["ens-ready"]["pattern"])
+    config: JsonObject = {"triggerEnable": True, "eventRuleFilterPattern": pattern, "runOptions": options}
+    answer: JsonObject = {
+        "functionName": wanted.name,
+        "triggers": [{"triggerName": "ens-ready", "triggerConfig": config}],
+    }
+    found = [str(one) for one in differences(wanted, merged([answer]), 1) if one.trigger == "ens-ready"]
+    assert found == [f"{wanted.name}: the trigger ens-ready has another {words}"]
+
+
 def test_what_is_false_may_be_left_out() -> None:
     """An answer without what is false or empty is no difference."""
     (wanted, _) = read_wanted(ROOT / "s.yaml", {})
