@@ -171,7 +171,8 @@ class Doors:
         else:
             _refuse_options(body)
             carried = parse_event(request.body, limit_bytes=LIMIT_BYTES)
-            if isinstance(carried, (HttpEvent, TimerEvent, RawEvent)):
+            is_empty = isinstance(carried, EventBatch) and not carried.items
+            if is_empty or isinstance(carried, (HttpEvent, TimerEvent, RawEvent)):
                 raise HttpError(
                     400, "InvalidRequest", "the body names no instances and is no event", field="instances"
                 )

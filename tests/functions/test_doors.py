@@ -116,6 +116,7 @@ def test_events_of_others_are_ignored(product: Product, name: str) -> None:
         ({"instances": ["i-1"], "dryRun": "yes"}, "dryRun", "expected true or false"),
         ({**json.loads(sample("ens-custom.json")), "dryRun": True}, "dryRun", "goes with instances"),
         ({"hello": "world"}, "instances", "names no instances"),
+        ([], "instances", "names no instances"),
         ("{", "body", "JSON"),
         ("", "body", "JSON"),
         ("[1]", "[0]", "an object"),

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Final
 from fctoolkit.errors import ConfigurationError, ToolkitError
 from tools.deploy.comparison import LAYER, Difference, Wanted, differences, merged, question, read_wanted
 from tools.deploy.serverless import DeployError, ServerlessDevs
+from tools.template.enlist_rules import own_variables
 from tools.template.lint import lint
 
 if TYPE_CHECKING:
@@ -202,7 +203,9 @@ def _deployment(options: argparse.Namespace) -> Deployment:
     if len(regions) != 1:
         found = ", ".join(regions) or "no function"
         raise ConfigurationError(f"{options.template}: all functions must be in one region, found {found}")
-    if wrong := [str(one) for one in lint(options.template).problems if not one.is_note]:
+    if wrong := [
+        str(one) for one in lint(options.template, own_variables(os.environ)).problems if not one.is_note
+    ]:
         raise ConfigurationError("\n".join(["the template has problems", *wrong]))
     if not options.layer.is_file():
         raise ConfigurationError(f"{options.layer} does not exist; run ./dev layer")

@@ -1,6 +1,7 @@
 """`python -m tools.template FILE…`: every problem of each s.yaml, one a line, with file, line and a fix.
 
-Exit status 1 when there is one; notes do not count.
+Variables ENLIST_* of the environment count, as they would in a deployment from here. Exit status 1 when there
+is a problem; notes do not count.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from tools.template.enlist_rules import own_variables
 from tools.template.lint import lint
 
 
@@ -21,7 +23,7 @@ def main(names: list[str]) -> int:
     said: set[str] = set()
     is_good = True
     for name in names:
-        findings = lint(Path(name))
+        findings = lint(Path(name), own_variables(os.environ))
         problems = [problem for problem in findings.problems if not problem.is_note]
         for problem in findings.problems:
             line = str(replace(problem, file=os.path.relpath(problem.file)))

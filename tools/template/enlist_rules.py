@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tools.template.problems import Problem, Value
 
 PREFIX: Final = "ENLIST_"
+_PACKS: Final = re.compile(r"(^|[/\s])dev pack(\s|$)")
 _IMPORT: Final = re.compile(rb"^(from|import) enlist\b", re.MULTILINE)
 
 PYTHON: Final = "python3.12"
@@ -55,6 +56,22 @@ def applies_to(function: Function) -> bool:
         return True
     code = function.code
     return code is not None and any(_IMPORT.search(file.read_bytes()) for file in code.glob("*.py"))
+
+
+def own_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that may change what of Enlist is deployed: those that s.yaml refers to are named so."""
+    return {name: value for name, value in environment.items() if name.startswith(PREFIX)}
+
+
+def packing(document: Value) -> Iterator[Problem]:
+    """Bindings are packed when functions are deployed; otherwise old ones, or none, would go with them."""
+    actions = document.get("actions", "pre-deploy")
+    steps = actions.elements() if actions is not None else ()
+    runs = [run for step in steps if (run := step.get("run")) is not None]
+    if not any(run.text is not None and _PACKS.search(run.text) for run in runs):
+        yield (actions or document.get("actions") or document).problem(
+            "no bindings are packed before a deployment", "add `pre-deploy: [{run: ./dev pack, path: ./}]`"
+        )
 
 
 def known_variables() -> frozenset[str]:

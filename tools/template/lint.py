@@ -11,7 +11,7 @@ from localcloud.template_references import References
 from localcloud.template_resources import extended_props, itself
 from localcloud.template_source import Node, Place, TemplateError, UnknownValueError, load
 from tools.template.document_model import document_problems
-from tools.template.enlist_rules import ENLIST_RULES, applies_to
+from tools.template.enlist_rules import ENLIST_RULES, applies_to, packing
 from tools.template.function import Function
 from tools.template.function_model import FUNCTION
 from tools.template.function_rules import FUNCTION_RULES
@@ -20,8 +20,11 @@ from tools.template.shapes import check
 from tools.template.trigger_rules import TRIGGER_RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+NOTHING_SET: Final[dict[str, str]] = {}
+"""An environment in which every reference takes its default."""
 
 MOST_RULES: Final = 10
 """Rules on the default bus, by FC's page on cloud service events; EventBridge's own page says 50."""
@@ -36,10 +39,10 @@ class Findings:
     triggers: int = 0
 
 
-def lint(file: Path) -> Findings:
-    """Everything that is wrong with an s.yaml."""
+def lint(file: Path, environment: Mapping[str, str] = NOTHING_SET) -> Findings:
+    """Everything that is wrong with an s.yaml, read with these variables of the environment."""
     try:
-        return lint_document(load(file.resolve()), file.resolve().parent)
+        return lint_document(load(file.resolve()), file.resolve().parent, environment)
     except TemplateError as error:
         return Findings((_unreadable(error, "file"),))
     except RecursionError:
@@ -47,13 +50,13 @@ def lint(file: Path) -> Findings:
         return Findings((problem_at(place, "file", "its values are nested too deeply", "make it flatter"),))
 
 
-def lint_document(document: Node, folder: Path) -> Findings:
+def lint_document(document: Node, folder: Path, environment: Mapping[str, str] = NOTHING_SET) -> Findings:
     """Everything that is wrong with the document, whose relative paths start from `folder`.
 
-    References to the environment take their defaults.
+    References to variables that `environment` does not have take their defaults.
     """
     found: list[Problem] = []
-    references = References(document, folder, {}, DEFAULT_ACCOUNT_ID)
+    references = References(document, folder, environment, DEFAULT_ACCOUNT_ID)
     outside = Value(_outside_props(references, found))
     found += document_problems(outside)
     functions = list(_functions(references, outside, found))
@@ -64,6 +67,8 @@ def lint_document(document: Node, folder: Path) -> Findings:
         if applies_to(function):
             for rule in ENLIST_RULES:
                 found += rule(function)
+    if any(applies_to(function) for function in functions):
+        found += packing(outside)
     found += _same_names(functions)
     found += _many_rules(functions)
     return Findings(_once(found), len(functions), sum(len(list(one.triggers())) for one in functions))

@@ -142,7 +142,9 @@ TRIGGER: Final = Keys(
     required={"triggerName": _NAME, "triggerType": Choice(TYPES), "triggerConfig": Anything()},
     optional={
         "description": DESCRIPTION,
-        "qualifier": Text(r"[A-Za-z0-9_-]{1,128}", "LATEST, a version's number or an alias"),
+        "qualifier": Text(
+            r"(?!(?i:latest)$)[A-Za-z0-9_-]{1,128}|LATEST", "LATEST, a version's number or an alias"
+        ),
         "sourceArn": _TEXT,
         "invocationRole": Text(r".*", "a text"),
     },

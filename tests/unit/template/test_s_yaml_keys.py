@@ -23,7 +23,7 @@ FREE_NAMES = {
 
 OPTIONAL = {
     *FREE_NAMES,
-    *("access", "actions", "actions.pre-deploy", "actions.pre-deploy[0].path"),
+    *("access", "actions.pre-deploy[0].path"),
     *(
         f"template.function.{key}"
         for key in (

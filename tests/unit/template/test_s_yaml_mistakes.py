@@ -77,28 +77,28 @@ MISTAKES = {
         "correct the path",
     ),
     "a number as a variable": Mistake(
-        "LOG_LEVEL: ${env('LOG_LEVEL', 'INFO')}",
+        "LOG_LEVEL: ${env('ENLIST_LOG_LEVEL', 'INFO')}",
         "LOG_LEVEL: 10",
         "LOG_LEVEL: 10",
         f"{EDGE}.environmentVariables.LOG_LEVEL",
         "put it in quotes",
     ),
     "a secret in clear": Mistake(
-        "LOG_LEVEL: ${env('LOG_LEVEL', 'INFO')}",
+        "LOG_LEVEL: ${env('ENLIST_LOG_LEVEL', 'INFO')}",
         "DB_PASSWORD: hunter2",
         "DB_PASSWORD",
         f"{EDGE}.environmentVariables.DB_PASSWORD",
         "write ${env('DB_PASSWORD')}, without a default",
     ),
     "credentials as variables": Mistake(
-        "LOG_LEVEL: ${env('LOG_LEVEL', 'INFO')}",
+        "LOG_LEVEL: ${env('ENLIST_LOG_LEVEL', 'INFO')}",
         "ALIBABA_CLOUD_ACCESS_KEY_ID: ${env('KEY')}",
         "ALIBABA_CLOUD_ACCESS_KEY_ID",
         f"{EDGE}.environmentVariables.ALIBABA_CLOUD_ACCESS_KEY_ID",
         "give the function a `role`",
     ),
     "more than 4 KB of variables": Mistake(
-        "LOG_LEVEL: ${env('LOG_LEVEL', 'INFO')}",
+        "LOG_LEVEL: ${env('ENLIST_LOG_LEVEL', 'INFO')}",
         f"LOG_LEVEL: {'x' * 4096}",
         "environmentVariables:",
         f"{EDGE}.environmentVariables",
@@ -119,21 +119,21 @@ MISTAKES = {
         "expected public or vpc",
     ),
     "a log level that there is not": Mistake(
-        "${env('LOG_LEVEL', 'INFO')}",
+        "${env('ENLIST_LOG_LEVEL', 'INFO')}",
         "warn",
         "LOG_LEVEL: warn",
         f"{EDGE}.environmentVariables.LOG_LEVEL",
         "write one of DEBUG, INFO, WARNING",
     ),
     "a store that is one an instance": Mistake(
-        "LOG_LEVEL: ${env('LOG_LEVEL', 'INFO')}",
+        "LOG_LEVEL: ${env('ENLIST_LOG_LEVEL', 'INFO')}",
         "ENLIST_STORE: sqlite:///tmp/s.db",
         "ENLIST_STORE",
         f"{EDGE}.environmentVariables.ENLIST_STORE",
         "name a Redis",
     ),
     "no time for what is waited for": Mistake(
-        "LOG_LEVEL: ${env('LOG_LEVEL', 'INFO')}",
+        "LOG_LEVEL: ${env('ENLIST_LOG_LEVEL', 'INFO')}",
         "ENLIST_TASK_WAIT: '55'",
         "ENLIST_TASK_WAIT",
         f"{EDGE}.environmentVariables.ENLIST_TASK_WAIT",
@@ -345,6 +345,16 @@ MISTAKES = {
     "a hook of no command": Mistake(
         "pre-deploy:", "pre-deplyo:", "pre-deplyo:", "actions.pre-deplyo", "did you mean pre-deploy?"
     ),
+    "bindings that are not packed": Mistake(
+        "run: ./dev pack",
+        "run: ./dev pakc",
+        "pre-deploy:",
+        "actions.pre-deploy",
+        "add `pre-deploy: [{run: ./dev pack, path: ./}]`",
+    ),
+    "a version in small letters": Mistake(
+        "qualifier: LATEST", "qualifier: latest", "qualifier: latest", f"{HTTP}.qualifier", "LATEST"
+    ),
     "no YAML": Mistake("name: enlist\n", "name: [enlist\n", "access:", "file", "no valid YAML"),
 }
 
@@ -383,6 +393,23 @@ def test_a_mistake_on_a_custom_runtime(tmp_path: Path, old: str, new: str, path:
     (found,) = problems_of(tmp_path, text.replace(old, new), "s.custom.yaml")
     assert found[1] == path
     assert words in found[2]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("ENLIST_LOG_LEVEL", "warn", '"warn" is not a log level'),
+        ("ENLIST_STAGE", "Test", "role/enlist-test-attach-instances"),
+        ("LOG_LEVEL", "warn", ""),
+    ],
+)
+def test_the_environment_that_deploys_is_judged(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], variable: str, value: str, words: str
+) -> None:
+    """What variables ENLIST_* would deploy is refused before it is deployed; others have no say."""
+    monkeypatch.setenv(variable, value)
+    assert main([str(ROOT / "s.yaml")]) == int(bool(words))
+    assert words in capsys.readouterr().err
 
 
 def test_overlays_are_not_judged_in_silence(tmp_path: Path) -> None:
