@@ -69,8 +69,10 @@ def _candidates(name: str) -> Iterator[Path]:
             yield Path(found)
     if name.startswith("python"):
         version = name.removeprefix("python")
-        pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-        yield from sorted(pyenv.glob(f"versions/{version}*/bin/{name}"), reverse=True)
+        # A folder of pyenv's shims on PATH tells where its versions are, wherever HOME is.
+        shims = (Path(folder).parent for folder in os.get_exec_path() if Path(folder).name == "shims")
+        for pyenv in (Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv"), *shims):
+            yield from sorted(pyenv.glob(f"versions/{version}*/bin/{name}"), reverse=True)
         uv = str(Path(sys.executable).with_name("uv"))
         find = [uv, "python", "find", "--managed-python", "--no-python-downloads", "--no-project", version]
         done = _run(find)
