@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.programs import MAY_BE_MISSING, is_forbidden
 
@@ -39,6 +40,9 @@ def _loopback_only(event: str, arguments: tuple[object, ...]) -> None:
 
 
 sys.addaudithook(_loopback_only)
+# A busy machine is no reason to fail; a test that hangs is ended by its own time limit.
+settings.register_profile("steady", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
 for _name in [name for name in os.environ if name.startswith(_PREFIXES)]:
     del os.environ[_name]
 

@@ -342,7 +342,7 @@ places = st.sampled_from(["nowhere", "node", "task"])
 homes = st.sampled_from(sorted(REGIONS))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     machines=st.lists(
         st.tuples(st.sampled_from(["edge-worker", "second", ""]), places, homes), min_size=1, max_size=6

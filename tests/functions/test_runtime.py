@@ -55,6 +55,7 @@ def probe(folder: Path) -> Iterator[FunctionProcess]:
         log_project="logs",
     )
     with FunctionProcess(spec, CALLER) as process:
+        process.invoke(b"noise")
         yield process
 
 

@@ -65,7 +65,7 @@ def test_the_shipped_bindings_are_valid_and_only_plan() -> None:
 
 
 @given(data=binding_files())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_yaml_packed_as_json_gives_equal_bindings(folder: Path, data: dict[str, Any]) -> None:
     """What was checked at a desk is what the function applies, whatever the values look like in YAML."""
     written, packed = folder / "bindings.yaml", folder / "bindings.json"

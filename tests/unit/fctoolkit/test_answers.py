@@ -93,7 +93,7 @@ def test_anything_else_is_unreadable(body: bytes) -> None:
         read_payload(body)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.binary(max_size=60)
     | st.text(max_size=60).map(str.encode)

@@ -125,7 +125,7 @@ def test_a_good_status_with_an_unreadable_body_is_an_error_that_may_have_been_do
     assert len(service.requests) == 1
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20).filter(
         lambda text: text not in {".", ".."}

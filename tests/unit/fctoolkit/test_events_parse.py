@@ -236,7 +236,7 @@ def test_unwrap_names_the_field_in_the_message(body: FrozenJson, field: str) -> 
     assert caught.value.field == field
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.one_of(st.binary(max_size=60), st.text(alphabet='{}[]":,idsourcetype\\ud8 1eN', max_size=60)))
 def test_any_bytes_are_an_event_or_an_event_error(raw: bytes | str) -> None:
     """No input makes the parser raise anything but EventError."""
@@ -283,7 +283,7 @@ FIELDS = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.dictionaries(FIELDS, JSON, max_size=6))
 def test_any_object_is_an_event_or_an_event_error(value: JsonObject) -> None:
     """No mixture of known fields with odd values makes the models raise anything but EventError."""

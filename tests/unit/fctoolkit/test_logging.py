@@ -345,7 +345,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(), st.dictionaries(st.text(min_size=1, max_size=5), VALUES, max_size=4))
 def test_anything_can_be_logged(message: str, extra: dict[str, object]) -> None:
     """Any message with any extra gives one line of JSON with the message in it."""

@@ -292,7 +292,7 @@ EVENTS = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(pattern=PATTERNS, event=EVENTS)
 def test_agrees_with_the_oracle(pattern: dict[str, Any], event: dict[str, Any]) -> None:
     """Any pattern and any event: the compiled pattern and the naive reading of the page say the same."""
@@ -302,7 +302,7 @@ def test_agrees_with_the_oracle(pattern: dict[str, Any], event: dict[str, Any]) 
     assert compile_pattern(json.dumps(pattern)).matches(event) is compiled.matches(event)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(alphabet='{}[]",:prefixnumeric 0123>', max_size=40))
 def test_any_text_compiles_or_is_refused(text: str) -> None:
     """No text makes the compiler raise anything but PatternError."""

@@ -165,7 +165,7 @@ def test_waits_double_up_to_the_cap() -> None:
     assert waits == [1.0, 2.0, 4.0, 5.0, 5.0]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     number=st.integers(1, 3),
     random=st.floats(0.0, 1.0),

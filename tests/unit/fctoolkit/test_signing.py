@@ -53,7 +53,7 @@ def test_all_v3_vectors_are_looked_at() -> None:
     assert len(V3_VECTORS) == 14
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     method=st.sampled_from(["GET", "POST", "PUT", "DELETE"]),
     path=PATHS,

@@ -27,7 +27,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(JSON)
 def test_sound_json_is_read_whole(value: JsonValue) -> None:
     """Whatever JSON can say comes back as it was, from bytes and from text."""

@@ -57,7 +57,7 @@ def send(
     return reply, seen
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     segments=SEGMENTS,
     query=st.dictionaries(st.from_regex(r"[A-Za-z][A-Za-z0-9._-]{0,8}", fullmatch=True), TEXT, max_size=4),

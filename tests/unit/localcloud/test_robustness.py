@@ -45,7 +45,7 @@ def _requests(target: tuple[str, str]) -> st.SearchStrategy[dict[str, Any]]:
 
 
 @given(st.sampled_from(SUPPORTED).flatmap(_requests))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_every_request_gets_an_answer_in_the_service_s_shape(drawn: dict[str, Any]) -> None:
     """Whatever a signed request holds, the answer is JSON: a result, or a code and a message."""
     cloud = LocalCloud()

@@ -25,7 +25,7 @@ NAMES = st.sampled_from(
 VARIABLES = st.dictionaries(NAMES, st.text(max_size=3))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(VARIABLES, VARIABLES)
 def test_order_of_precedence(caller: dict[str, str], own: dict[str, str]) -> None:
     """FC's variables stand above the caller's overrides, these above s.yaml's, these above the basics."""

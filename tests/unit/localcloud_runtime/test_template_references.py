@@ -117,7 +117,7 @@ def test_what_cannot_be_resolved_can_be_reported_instead(tmp_path: Path) -> None
     assert [isinstance(error, UnknownValueError) for error in errors] == [False, True]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(alphabet="${}'\"a.(), vrsen", max_size=30))
 def test_any_text_resolves_or_is_refused(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     """Whatever stands in a value, it is resolved or refused; nothing else is raised."""

@@ -68,7 +68,7 @@ def test_the_path_comes_as_it_was_sent(path: str) -> None:
     assert envelope(HttpRequest("POST", f"{path}?a=b"))["rawPath"] == path
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.binary(max_size=200),
     st.sampled_from(["", "application/json", "text/plain; charset=utf-8", "image/png"]),

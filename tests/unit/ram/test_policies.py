@@ -163,7 +163,7 @@ def test_too_many_bindings_are_an_error_that_helps() -> None:
         rendered({"edge": many})
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(binding_files())
 def test_any_bindings_give_policies(bindings: dict[str, Any]) -> None:
     """Whatever is valid renders, and attaching is allowed to the clusters in mode apply and nowhere else."""

@@ -142,7 +142,7 @@ def test_a_misspelt_key_is_reported(name: str) -> None:
 JUNK: tuple[Content, ...] = (None, True, 5, -1, 0.5, "", "x", "ä", "x" * 300, "${", "${vars.no}", (), {})
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(name=st.sampled_from(sorted(written())), junk=st.sampled_from(JUNK), deeper=st.booleans())
 def test_whatever_stands_for_a_value_is_answered(name: str, junk: Content, *, deeper: bool) -> None:
     """No value, in no place, ends the linter in a traceback, and each problem has a place and a fix."""
