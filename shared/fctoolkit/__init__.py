@@ -4,6 +4,7 @@ The package imports nothing by itself: import the module you use, so that a cold
 
     signing, credentials, transport, client, answers, retry    signed calls to Alibaba Cloud APIs
     events, eventmodel, pattern, router, http                   what reaches a function, and where it goes
+    idempotency                                                 claims on work, and the stores that keep them
     context, clock, logging, errors, jsontypes, strictjson      the ground the others stand on
     testing                                                     for tests of functions
 

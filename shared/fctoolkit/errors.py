@@ -5,6 +5,13 @@
     │   └── CredentialsError      no usable credentials; names the places that were looked at
     ├── EventError                an event cannot be accepted; names the field, what was expected, what came
     ├── PatternError              an event pattern is not valid; names the place and the operator
+    ├── ClaimError                a claim cannot be made, kept or ended as asked
+    │   ├── InProgressError       somebody else holds it; says for how long at most
+    │   ├── PayloadMismatchError  the key stands for another payload
+    │   ├── StaleOwnerError       it is no longer the caller's; nothing was changed
+    │   ├── UnsettledError        a block ended without saying how
+    │   └── NotStorableError      a key, payload or outcome is not what a record can hold
+    ├── StoreError                the store of claims did not do what it was asked
     └── ApiError                  a call to an Alibaba Cloud API did not succeed
         ├── ThrottledError        refused for its rate, before it had an effect
         ├── TransientError        may go well later: 5xx, time-out, connection lost, resource busy
@@ -65,6 +72,60 @@ class PatternError(ToolkitError):
         self.path = path
         self.reason = reason
         super().__init__(f"{path or 'pattern'}: {reason}")
+
+
+class ClaimError(ToolkitError):
+    """A claim cannot be made, kept or ended as asked. `key` is that of its record."""
+
+    def __init__(self, key: str, reason: str) -> None:
+        self.key = key
+        super().__init__(f"{key}: {reason}")
+
+
+class InProgressError(ClaimError):
+    """Somebody else holds the claim.
+
+    Attributes:
+        seconds: after which it may be taken over, if its owner says nothing before; on the store's clock.
+    """
+
+    def __init__(self, key: str, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(key, f"claimed by somebody else, for {seconds:.1f} s more at most")
+
+
+class PayloadMismatchError(ClaimError):
+    """The key was claimed with another payload. Give each work a key of its own, or forget the old one."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key, "was claimed with another payload; a key stands for one piece of work")
+
+
+class StaleOwnerError(ClaimError):
+    """The claim is no longer the caller's: taken over, settled, forgotten or lost. Nothing was changed."""
+
+
+class UnsettledError(ClaimError):
+    """A block ended without `complete`, `release` or `fail`. The claim was failed with `maybe_done`."""
+
+
+class NotStorableError(ClaimError):
+    """A part of a key, a payload or an outcome is not what a record can hold."""
+
+
+class StoreError(ToolkitError):
+    """The store of claims did not do what it was asked. The message names the store's setting.
+
+    Attributes:
+        maybe_done: True when it may have done so all the same (the answer was lost): read before you repeat.
+        transient: True when it may go well in a moment (unreachable, restarting, locked); False when somebody
+            has to act first (full, refused).
+    """
+
+    def __init__(self, message: str, *, maybe_done: bool = False, transient: bool = False) -> None:
+        self.maybe_done = maybe_done
+        self.transient = transient
+        super().__init__(message)
 
 
 @dataclass(frozen=True, slots=True)
