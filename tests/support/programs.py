@@ -24,6 +24,7 @@ MAY_BE_MISSING: Final = "MAY_BE_MISSING"
 HOW_TO_GET: Final = {
     "python3.12": "install Python 3.12 and have it on PATH, in pyenv (`pyenv install 3.12`) or in uv "
     "(`uv python install 3.12`)",
+    "redis-server": "install Redis 6 or later and have it on PATH (Debian: `apt-get install redis-server`)",
     "s": "run `./dev s --version`, which installs Serverless Devs in build/s and needs Node.js 20",
 }
 """What to do when a program is missing, by its name."""

@@ -53,6 +53,8 @@ _PASSING: Final = (
     "max number of clients",
 )
 
+_FORBIDDEN: Final = ("NOPERM", "executing the script can't")
+
 _ADVICE: Final = {
     "OOM": "the server has no memory left, and rightly evicts nothing; give it more",
     "MISCONF": "the server cannot save to its disk and takes no writes; make room there",
@@ -231,7 +233,7 @@ class RedisStore:
         text = f"{error.status_code} {type(error).__name__.upper()} {error}"
         if isinstance(error, exceptions.AuthenticationError) or "AUTHENTICATION" in text:
             return ConfigurationError(f"{where} refuses the user or password; write {_FORM}, percent-encoded")
-        if "NOPERM" in text:
+        if any(word in text for word in _FORBIDDEN):
             return ConfigurationError(f"{where} does not allow what is needed, {_NEEDED}: {error}")
         if isinstance(error, (exceptions.ResponseError, exceptions.BusyLoadingError)):
             if any(word in text for word in _PASSING):
