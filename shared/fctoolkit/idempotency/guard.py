@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import logging
 import math
-import secrets
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Self
 
@@ -57,7 +57,7 @@ _WAITS: Final = (0.05, 0.25)
 
 def new_token() -> str:
     """An owner token: 128 random bits."""
-    return secrets.token_hex(16)
+    return os.urandom(16).hex()
 
 
 class Guard:

@@ -1,8 +1,8 @@
 """Claims in Redis or Tair, for any number of machines. Knows what a store is, not what it keeps.
 
 Needs the extra `redis`. Whose clock counts: the server's. Each step is one Lua script on one key, sent once:
-redis-py's own retries are off. Each key has an expiry, so nothing stays for ever. What a failover, a replica
-or eviction does to these promises is told in docs/stores.md.
+of redis-py only connections are used, not the client, which repeats by itself. Each key has an expiry, so
+nothing stays for ever. docs/stores.md tells what a failover, a replica or eviction does to these promises.
 """
 
 from __future__ import annotations
@@ -13,9 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from redis import exceptions
-from redis.backoff import NoBackoff
 from redis.connection import Connection, ConnectionPool, SSLConnection
-from redis.retry import Retry
 
 from fctoolkit.errors import ConfigurationError, StoreError
 from fctoolkit.idempotency.store import Reading
@@ -144,7 +142,6 @@ class RedisStore:
             "socket_timeout": timeout,
             "decode_responses": True,
             "encoding_errors": "replace",
-            "retry": Retry(NoBackoff(), 0),
             # What every server and proxy speaks; the next one begins with a HELLO that some refuse.
             "protocol": 2,
         }

@@ -128,6 +128,16 @@ def test_a_key_of_somebody_else(redis: RedisServer) -> None:
         guard_on(redis).claim(key("i-2"))
 
 
+def test_an_operation_is_one_command(redis: RedisServer) -> None:
+    """Each operation of the store is one script, sent once."""
+    store = guard_on(redis).store
+    redis.client.config_resetstat()
+    text = store.read("k").text
+    store.swap("k", text, "v", 60)
+    store.swap("k", "v", None, 60)
+    assert redis.client.info("commandstats")["cmdstat_eval"]["calls"] == 3
+
+
 def test_the_servers_clock_counts(redis: RedisServer) -> None:
     """Two machines whose clocks are hours apart agree on leases and expiry, because the server decides."""
     past = Clock(now=lambda: 0.0)
