@@ -2,6 +2,7 @@
 
 ENLIST_BINDINGS       path of a bindings file, YAML or packed JSON; default: bindings.json beside the code
 ENLIST_SIGNALS        JSON, which events count as signals; see `enlist.signals`
+ENLIST_IDS_PER_CALL   instances attached in one call, 1 to 100; default 20, the vendor documents no limit
 ENLIST_TASK_WAIT      seconds to wait for a cluster task after an attach; default 0
 ENLIST_ENDPOINT_URL   one address for all services; ENLIST_ENDPOINT_URL_CS, _ENS, _ELASTICSEARCH for one
 ENLIST_NETWORK        public (default) or vpc
@@ -26,6 +27,10 @@ _ENDPOINT = "ENLIST_ENDPOINT_URL"
 _ADDRESS = re.compile(r"(https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?)/?")
 _SERVICES = ("cs", "ens", "elasticsearch")
 _LONGEST_TASK_WAIT = 3600.0
+IDS_PER_CALL = 20
+"""Unless ENLIST_IDS_PER_CALL says otherwise. The vendor documents no limit; its samples have two."""
+
+_MOST_IDS_PER_CALL = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +41,14 @@ class Settings:
         bindings_path: the bindings file.
         signals: the text of ENLIST_SIGNALS, empty for the defaults.
         task_wait: seconds, 0 to 3600.
+        ids_per_call: instances in one AttachInstances, 1 to 100.
         endpoints: where the services are.
     """
 
     bindings_path: str = PACKED_BINDINGS
     signals: str = ""
     task_wait: float = 0.0
+    ids_per_call: int = IDS_PER_CALL
     endpoints: Endpoints = field(default_factory=Endpoints)
 
     @classmethod
@@ -58,6 +65,7 @@ class Settings:
             bindings_path=environ.get("ENLIST_BINDINGS") or packed,
             signals=environ.get("ENLIST_SIGNALS", ""),
             task_wait=_task_wait(environ.get("ENLIST_TASK_WAIT", "")),
+            ids_per_call=_ids_per_call(environ.get("ENLIST_IDS_PER_CALL", "")),
             endpoints=_endpoints(environ),
         )
 
@@ -70,6 +78,15 @@ def _task_wait(text: str) -> float:
     if not 0 <= seconds <= _LONGEST_TASK_WAIT:
         raise ConfigurationError(f"ENLIST_TASK_WAIT: expected seconds from 0 to 3600, found {text!r}")
     return seconds
+
+
+def _ids_per_call(text: str) -> int:
+    if not text:
+        return IDS_PER_CALL
+    ids = int(text) if re.fullmatch(r"[1-9][0-9]{0,2}", text) else 0
+    if not 1 <= ids <= _MOST_IDS_PER_CALL:
+        raise ConfigurationError(f"ENLIST_IDS_PER_CALL: expected a number from 1 to 100, found {text[:40]!r}")
+    return ids
 
 
 def _endpoints(environ: Mapping[str, str]) -> Endpoints:

@@ -25,7 +25,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
 from fctoolkit.context import Context
 from fctoolkit.errors import EventError
 from fctoolkit.eventmodel import EventModel
-from fctoolkit.events import LIMIT_BYTES, CloudEvent, Event, EventBatch, HttpEvent, TimerEvent, parse_event
+from fctoolkit.events import (
+    LIMIT_BYTES,
+    CloudEvent,
+    Event,
+    EventBatch,
+    HttpEvent,
+    TimerEvent,
+    is_array,
+    parse_event,
+)
 from fctoolkit.http import HttpError, HttpRequest, HttpResponse
 from fctoolkit.jsontypes import FrozenJson, JsonValue
 from fctoolkit.pattern import Pattern, compile_pattern
@@ -142,7 +151,9 @@ class EventRouter:
     def dispatch(self, raw: bytes | str, context: Context) -> JsonValue:
         """Parse what FC delivered and `route` it. Raises EventError when it cannot be read."""
         body = raw if isinstance(raw, bytes) else raw.encode("utf-8", "surrogatepass")
-        if len(body) > self._limit_bytes and all(key in body for key in _HTTP_KEYS):
+        # A batch may carry anything, so also what looks like a request; it is never answered for one.
+        is_request = not is_array(body) and all(key in body for key in _HTTP_KEYS)
+        if len(body) > self._limit_bytes and is_request:
             # Answered without being read: its caller sent too much, and shall hear so.
             message = f"The request may have {self._limit_bytes} bytes as an event; it has {len(body)}."
             return (

@@ -43,8 +43,8 @@ def read_here(variant: str, environment: dict[str, str]) -> dict[str, Any]:
 
 
 def test_there_are_variants() -> None:
-    """Stage prod and the custom runtime have a file each."""
-    assert {"s.yaml", "s.prod.yaml", "s.custom.yaml"} <= set(VARIANTS)
+    """Stage prod, the custom runtime and the queue have a file each."""
+    assert {"s.yaml", "s.prod.yaml", "s.custom.yaml", "s.batch.yaml"} <= set(VARIANTS)
 
 
 @pytest.mark.parametrize("variables", [{}, {"ENLIST_REGION": "cn-beijing", "ENLIST_LAYER_VERSION": "7"}])

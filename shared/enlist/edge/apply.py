@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
     from enlist.bindings.model import EdgeBinding
     from enlist.edge.plan import Attach
-
-IDS_PER_CALL = 20
-"""Instances attached in one call. The vendor documents no limit; its samples have two."""
+    from enlist.settings import Settings
 
 TASK_POLL_SECONDS = 5.0
 
@@ -73,14 +71,16 @@ class EdgeApplier:
     Args:
         cs: the calls.
         clock: measures calls, waits between looks at a task.
-        task_wait: seconds to wait for tasks after the last attach; 0 leaves them to a sweep.
+        settings: how many instances go into a call, and how many seconds to wait for tasks after the last
+            attach; 0 leaves them to a sweep.
         deadline: no look at a task begins after it.
     """
 
-    def __init__(self, cs: CsClient, clock: Clock, task_wait: float, deadline: Deadline) -> None:
+    def __init__(self, cs: CsClient, clock: Clock, settings: Settings, deadline: Deadline) -> None:
         self._cs = cs
         self._clock = clock
-        self._task_wait = task_wait
+        self._task_wait = settings.task_wait
+        self._ids_per_call = settings.ids_per_call
         self._deadline = deadline
 
     def apply(self, actions: Sequence[Attach]) -> Iterator[Outcome]:
@@ -97,7 +97,7 @@ class EdgeApplier:
     def _carry_out(self, action: Attach, calls: list[_Sent]) -> Iterator[Outcome]:
         """Sends the action's calls until enough is accepted; outcomes of those that were not sent at all."""
         waiting, accepted, limit = list(action.instance_ids), 0, action.limit
-        size, refusals = IDS_PER_CALL, 0
+        size, refusals = self._ids_per_call, 0
         while waiting and accepted < action.most:
             size = min(size, action.most - accepted)
             some = tuple(waiting[:size])

@@ -29,7 +29,7 @@ def run(means: Means, signals: Sequence[Signal] | None, *, dry_run: bool) -> Rep
     ens = EnsClient(means.session, endpoints, means.function_region)
     now = datetime.fromtimestamp(means.clock.now(), UTC)
     decided = _decide(EdgeObserver(cs, ens, means.bindings.edge, now), means, signals)
-    applier = EdgeApplier(cs, means.clock, means.settings.task_wait, means.deadline)
+    applier = EdgeApplier(cs, means.clock, means.settings, means.deadline)
     done = _only_told(decided.actions) if dry_run else applier.apply(decided.actions)
     return Report((*decided.outcomes, *done))
 

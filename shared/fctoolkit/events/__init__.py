@@ -10,12 +10,14 @@ from fctoolkit.events.cloudevent import CloudEvent, Detail, Family
 from fctoolkit.events.cloudmonitor import CloudMonitorEvent
 from fctoolkit.events.config import ConfigChange
 from fctoolkit.events.parse import (
+    BATCH_LIMIT_BYTES,
     LIMIT_BYTES,
     Event,
     EventBatch,
     ModelEvent,
     RawEvent,
     SingleEvent,
+    is_array,
     parse_event,
     unwrap,
 )
@@ -23,6 +25,7 @@ from fctoolkit.events.timer import TimerEvent
 from fctoolkit.http import HttpEvent
 
 __all__ = [
+    "BATCH_LIMIT_BYTES",
     "LIMIT_BYTES",
     "ActionTrailRecord",
     "CloudEvent",
@@ -38,6 +41,7 @@ __all__ = [
     "SingleEvent",
     "TimerEvent",
     "UserIdentity",
+    "is_array",
     "parse_event",
     "unwrap",
 ]

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 LIMIT_BYTES = 256 * 1024
 """EventBridge's limit for one event. FC itself delivers up to 32 MB, asynchronously up to 128 KB."""
 
+BATCH_LIMIT_BYTES = 8 * 1024 * 1024
+"""What an array of events may have: a hundred messages of 64 KB, a queue's largest, and their frames."""
+
 MNS_MESSAGE = "mns:Queue:SendMessage"
 """The type of a CloudEvent that carries a message of an MNS queue."""
 
@@ -99,15 +102,16 @@ def parse_event(raw: bytes | str, *, limit_bytes: int = LIMIT_BYTES, max_depth: 
 
     Args:
         raw: the event. UTF-8; a byte order mark is skipped.
-        limit_bytes: how large it may be.
+        limit_bytes: how large it may be; an array may have `BATCH_LIMIT_BYTES` all the same.
         max_depth: how many levels of objects and arrays it may have.
 
     Raises EventError, and nothing else: too large, broken or too deep JSON, or a known shape with a field
     that is missing or of the wrong type.
     """
     body = raw if isinstance(raw, bytes) else raw.encode("utf-8", "surrogatepass")
-    if len(body) > limit_bytes:
-        raise EventError("", f"at most {limit_bytes} bytes", f"{len(body)} bytes")
+    limit = max(limit_bytes, BATCH_LIMIT_BYTES) if is_array(body) else limit_bytes
+    if len(body) > limit:
+        raise EventError("", f"at most {limit} bytes", f"{len(body)} bytes")
     try:
         value = decode(body, max_depth=max_depth)
     except JsonError as error:
@@ -117,6 +121,11 @@ def parse_event(raw: bytes | str, *, limit_bytes: int = LIMIT_BYTES, max_depth: 
     if isinstance(value, list):
         return EventBatch(tuple(_item(item, (index,), max_depth) for index, item in enumerate(value)))
     return _event_of(value, body, ())
+
+
+def is_array(body: bytes) -> bool:
+    """Whether the bytes begin like a JSON array, and so like a batch."""
+    return _first(body) == b"["
 
 
 def unwrap(event: Event, *, max_depth: int = MAX_DEPTH) -> Event:
@@ -168,7 +177,11 @@ def _model_of(value: JsonObject) -> type[ModelEvent] | None:
 
 
 def _looks_like_json(body: bytes) -> bool:
-    return body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")
+    return _first(body) in (b"{", b"[")
+
+
+def _first(body: bytes) -> bytes:
+    return body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
 
 
 def _base64_json(body: bytes) -> bytes | None:

@@ -131,3 +131,17 @@ def test_a_store_is_refused_with_what_to_do_instead() -> None:
     assert "reservedConcurrency at 1" in message
     assert "secret" not in message
     assert Settings.from_environment({"ENLIST_STORE": ""}) == Settings()
+
+
+@pytest.mark.parametrize(("text", "ids"), [("", 20), ("1", 1), ("100", 100)])
+def test_how_many_ids_go_into_a_call(text: str, ids: int) -> None:
+    """ENLIST_IDS_PER_CALL is a number from 1 to 100."""
+    assert Settings.from_environment({"ENLIST_IDS_PER_CALL": text}).ids_per_call == ids
+
+
+@pytest.mark.parametrize("text", ["0", "101", "-1", "1.5", "ten", "9" * 5000, "\u0661", " 5"])
+def test_a_wrong_number_of_ids_is_named(text: str) -> None:
+    """Anything else is refused with the variable and the range."""
+    assert refused(ENLIST_IDS_PER_CALL=text).startswith(
+        "ENLIST_IDS_PER_CALL: expected a number from 1 to 100, found"
+    )
