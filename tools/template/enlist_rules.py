@@ -236,7 +236,20 @@ def network(function: Function) -> Iterator[Problem]:
         )
 
 
+def cost(function: Function) -> Iterator[Problem]:
+    """Instances that are kept running are billed day and night, for a function that runs minutes a day."""
+    for steps in (("provisionConfig", "defaultTarget"), ("scalingConfig", "minInstances")):
+        kept = function.props.get(*steps)
+        if kept is not None and (kept.number or 0) > 0:
+            yield kept.problem(
+                "instances kept running are billed all day, and the timer does not need them",
+                "take it out, unless that is meant",
+                is_note=True,
+            )
+
+
 ENLIST_RULES: Final[tuple[Rule, ...]] = (
+    cost,
     variables,
     log_level,
     store,

@@ -412,6 +412,29 @@ def test_the_environment_that_deploys_is_judged(
     assert words in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("config", "path"),
+    [
+        (
+            (
+                "provisionConfig: {defaultTarget: 1, alwaysAllocateCPU: false, alwaysAllocateGPU: false, "
+                "scheduledActions: [], targetTrackingPolicies: []}"
+            ),
+            "provisionConfig.defaultTarget",
+        ),
+        ("scalingConfig: {minInstances: 1}", "scalingConfig.minInstances"),
+    ],
+)
+def test_what_is_billed_all_day_is_noted(tmp_path: Path, config: str, path: str) -> None:
+    """Instances that are kept running get a note for each function; nobody pays for them by mistake."""
+    (tmp_path / "functions").symlink_to(ROOT / "functions")
+    (tmp_path / "s.yaml").write_text(SHIPPED.replace("    timeout: 60\n", f"    timeout: 60\n    {config}\n"))
+    found = lint(tmp_path / "s.yaml").problems
+    # Both functions share the template's line, and so the note.
+    assert [(one.path.removeprefix(f"{EDGE}."), one.is_note) for one in found][:1] == [(path, True)]
+    assert all(one.is_note and "billed all day" in str(one) for one in found)
+
+
 def test_overlays_are_not_judged_in_silence(tmp_path: Path) -> None:
     """A file with environments of its own gets a note: what they change is not read."""
     (tmp_path / "functions").symlink_to(ROOT / "functions")
