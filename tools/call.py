@@ -9,45 +9,32 @@ import argparse
 import json
 import os
 import sys
+from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
-
-import httpx2
+from typing import TYPE_CHECKING
 
 from fctoolkit.credentials import resolve_credentials
 from fctoolkit.errors import ToolkitError
-from fctoolkit.transport import AcsAuth, open_http
+from tools.signed import Caller, UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-READ_SECONDS: Final = 120.0
-"""A function may take its whole timeout to answer."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Sends one request; 0 when the answer's status is below 400."""
     options = _parser().parse_args(arguments)
     try:
-        credentials = resolve_credentials(os.environ, None)
         content = _content(options.data)
-        with open_http(read=READ_SECONDS) as http:
-            answer = http.request(
-                options.method or ("GET" if content is None else "POST"),
-                options.url,
-                content=content,
-                headers={"content-type": "application/json"} if content is not None else None,
-                auth=AcsAuth(credentials),
-            )
-    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-        print(f"call: {options.url} cannot be reached: {error or type(error).__name__}", file=sys.stderr)
-        return 2
-    except (ToolkitError, OSError, ValueError) as error:
+        method = options.method or ("GET" if content is None else "POST")
+        with Caller(resolve_credentials(os.environ, None)) as caller:
+            answer = caller.send(method, options.url, content)
+    except (UnreachableError, ToolkitError, OSError, ValueError) as error:
         print(f"call: {error}", file=sys.stderr)
         return 2
-    print(f"HTTP {answer.status_code}", file=sys.stderr)
+    print(f"HTTP {answer.status}", file=sys.stderr)
     print(_readable(answer.content))
-    return int(answer.is_error)
+    return int(answer.status >= HTTPStatus.BAD_REQUEST)
 
 
 def _parser() -> argparse.ArgumentParser:

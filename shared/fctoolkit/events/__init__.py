@@ -12,12 +12,15 @@ from fctoolkit.events.config import ConfigChange
 from fctoolkit.events.parse import (
     BATCH_LIMIT_BYTES,
     LIMIT_BYTES,
+    MNS_MESSAGE,
     Event,
     EventBatch,
     ModelEvent,
     RawEvent,
     SingleEvent,
     is_array,
+    json_inside,
+    looks_like_json,
     parse_event,
     unwrap,
 )
@@ -27,6 +30,7 @@ from fctoolkit.http import HttpEvent
 __all__ = [
     "BATCH_LIMIT_BYTES",
     "LIMIT_BYTES",
+    "MNS_MESSAGE",
     "ActionTrailRecord",
     "CloudEvent",
     "CloudMonitorEvent",
@@ -42,6 +46,8 @@ __all__ = [
     "TimerEvent",
     "UserIdentity",
     "is_array",
+    "json_inside",
+    "looks_like_json",
     "parse_event",
     "unwrap",
 ]

@@ -115,7 +115,7 @@ def parse_event(raw: bytes | str, *, limit_bytes: int = LIMIT_BYTES, max_depth: 
     try:
         value = decode(body, max_depth=max_depth)
     except JsonError as error:
-        if _looks_like_json(body):
+        if looks_like_json(body):
             raise EventError(error.path, error.expected, error.found) from None
         return RawEvent(body)
     if isinstance(value, list):
@@ -139,12 +139,21 @@ def unwrap(event: Event, *, max_depth: int = MAX_DEPTH) -> Event:
     message = event.data.get("messageBody") if isinstance(event.data, dict) else None
     if not isinstance(message, str):
         raise EventError("data.messageBody", "a string", "nothing" if message is None else excerpt(message))
-    body = message.encode("utf-8", "surrogatepass")
-    inner = body if _looks_like_json(body) else _base64_json(body) or body
+    inner = json_inside(message.encode("utf-8", "surrogatepass"))
     try:
         return parse_event(inner, limit_bytes=len(inner), max_depth=max_depth)
     except EventError as error:
         raise _under("data.messageBody", error) from None
+
+
+def json_inside(message: bytes) -> bytes:
+    """The JSON that a queue's message holds, itself or as base64; the message as it is when it holds none."""
+    return message if looks_like_json(message) else _base64_json(message) or message
+
+
+def looks_like_json(body: bytes) -> bool:
+    """Whether it begins as a JSON object or array does."""
+    return _first(body) in (b"{", b"[")
 
 
 def _item(value: JsonValue, place: Place, max_depth: int) -> SingleEvent | EventError:
@@ -153,7 +162,7 @@ def _item(value: JsonValue, place: Place, max_depth: int) -> SingleEvent | Event
         body = b""
         if isinstance(value, str):
             body = value.encode()
-            value = decode(value, max_depth=max_depth) if _looks_like_json(body) else value
+            value = decode(value, max_depth=max_depth) if looks_like_json(body) else value
         if isinstance(value, (dict, str)):
             return _event_of(value, body, place)
         return EventError(dotted(place), "an object or a string holding one", excerpt(value))
@@ -176,10 +185,6 @@ def _model_of(value: JsonObject) -> type[ModelEvent] | None:
     return next((model for model, keys in _TELLING_KEYS if keys <= value.keys()), None)
 
 
-def _looks_like_json(body: bytes) -> bool:
-    return _first(body) in (b"{", b"[")
-
-
 def _first(body: bytes) -> bytes:
     return body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
 
@@ -189,7 +194,7 @@ def _base64_json(body: bytes) -> bytes | None:
         decoded = base64.b64decode(body, validate=True)
     except (binascii.Error, ValueError):
         return None
-    return decoded if _looks_like_json(decoded) else None
+    return decoded if looks_like_json(decoded) else None
 
 
 def _under(place: str, error: EventError) -> EventError:

@@ -1,0 +1,1 @@
+"""`./dev redrive`: sends dead letters again, from a file or a queue."""

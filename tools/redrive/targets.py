@@ -1,0 +1,136 @@
+"""Where events are sent again, and what an answer says about an event. Knows no source of events."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
+
+from fctoolkit.client import path_of
+from fctoolkit.strictjson import shorten
+from tools.signed import UnreachableError
+
+if TYPE_CHECKING:
+    from fctoolkit.jsontypes import JsonValue
+    from tools.signed import Answer, Caller
+
+Outcome: TypeAlias = Literal["settled", "refused", "failed", "unreadable"]
+
+VERSION: Final = "2023-03-30"
+REASON_LENGTH: Final = 300
+
+_HOPELESS: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
+_UNSETTLED: Final = ("rejected", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of an event.
+
+    Attributes:
+        outcome: `settled` when the function answered that nothing is left to do; `refused` when it will not
+            have the event as it is; `failed` when it, or the way there, failed.
+        reason: one line; empty when settled.
+        hopeless: it was the address or the key, so the next event would fare no better.
+    """
+
+    outcome: Outcome
+    reason: str = ""
+    hopeless: bool = False
+
+
+class Target(Protocol):
+    """Takes one event at a time and waits for its answer."""
+
+    @property
+    def name(self) -> str:
+        """How people call it."""
+        ...
+
+    def send(self, event: bytes) -> Verdict:
+        """Sends an event once."""
+        ...
+
+
+class HttpTarget:
+    """A function's HTTP trigger. A repeat of what is done does nothing, so an event may be sent again."""
+
+    def __init__(self, caller: Caller, url: str) -> None:
+        self._caller = caller
+        self.name = url
+
+    def send(self, event: bytes) -> Verdict:
+        """POSTs the event as the body."""
+        try:
+            return verdict_of(self._caller.send("POST", self.name, event))
+        except UnreachableError as error:
+            return Verdict("failed", str(error), hopeless=True)
+
+
+class FunctionTarget:
+    """A function, by FC's InvokeFunction. The call is synchronous: it makes no new dead letter.
+
+    Args:
+        caller: signs.
+        endpoint: such as `https://ACCOUNT.cn-hangzhou.fc.aliyuncs.com`.
+        function: its name.
+    """
+
+    def __init__(self, caller: Caller, endpoint: str, function: str) -> None:
+        self._caller = caller
+        self._url = endpoint + path_of(f"/{VERSION}/functions/{{function}}/invocations", function=function)
+        self.name = f"function {function}"
+
+    def send(self, event: bytes) -> Verdict:
+        """Invokes the function with the event."""
+        headers = {
+            "content-type": "application/octet-stream",
+            "x-acs-action": "InvokeFunction",
+            "x-acs-version": VERSION,
+        }
+        try:
+            return verdict_of(self._caller.send("POST", self._url, event, headers))
+        except UnreachableError as error:
+            return Verdict("failed", str(error), hopeless=True)
+
+
+def verdict_of(answer: Answer) -> Verdict:
+    """What an answer of a trigger, or of InvokeFunction, says about the event. Only 2xx settles it.
+
+    FC answers InvokeFunction with 200 when the function raised, and says so in a header.
+    """
+    kind = answer.headers.get("x-fc-error-type", "")
+    if not kind and answer.status // 100 == HTTPStatus.OK // 100:
+        return Verdict("settled")
+    reason = shorten(
+        " ".join(f"HTTP {answer.status} {kind} {_reason(answer.content)}".split()), REASON_LENGTH
+    )
+    if kind:
+        return Verdict("failed", reason)
+    client_error = HTTPStatus.BAD_REQUEST <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
+    refused = client_error and answer.status != HTTPStatus.TOO_MANY_REQUESTS
+    return Verdict("refused" if refused else "failed", reason, hopeless=answer.status in _HOPELESS)
+
+
+def _reason(content: bytes) -> str:
+    """Why, in the words of the product's outcomes, of a raised error, or of FC."""
+    try:
+        value: JsonValue = json.loads(content)
+    except (ValueError, RecursionError):
+        return content[:REASON_LENGTH].decode("utf-8", "replace")
+    if not isinstance(value, dict):
+        return ""
+    outcomes = value.get("outcomes")
+    if isinstance(outcomes, list):
+        told = [one for one in outcomes if isinstance(one, dict) and one.get("result") in _UNSETTLED]
+        return "; ".join(
+            f"{one.get('instance', '')} {one['result']}: {one.get('reason', '')}" for one in told
+        )
+    inner = value.get("error")
+    holders = (value, inner) if isinstance(inner, dict) else (value,)
+    for holder in holders:
+        for key in ("errorMessage", "Message", "message"):
+            if isinstance(text := holder.get(key), str):
+                return text
+    return ""
