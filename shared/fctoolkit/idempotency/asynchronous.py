@@ -12,6 +12,7 @@ store's time limits bound, so that no claim is left behind of which nobody knows
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import functools
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
@@ -93,12 +94,12 @@ class claimed:  # noqa: N801  # read as what it gives, like contextlib.closing
         self._claim: Claim | None = None
 
     async def __aenter__(self) -> AsyncClaim:
-        task = asyncio.ensure_future(asyncio.to_thread(self._make))
+        task = _in_a_thread(self._make)
         try:
             claim = await _ended(task)
         except asyncio.CancelledError as error:
             # The block will not run. Nothing was done, so nothing is left claimed.
-            if task.done() and not task.cancelled() and task.exception() is None:
+            if task.exception() is None:
                 await _to_its_end(functools.partial(task.result().end_with, error, Ending.RELEASED))
             raise
         self._claim = claim
@@ -140,7 +141,13 @@ def once(
 
 async def _to_its_end(call: Callable[[], T]) -> T:
     """Run a blocking call in a thread and wait for its end, even when cancelled meanwhile."""
-    return await _ended(asyncio.ensure_future(asyncio.to_thread(call)))
+    return await _ended(_in_a_thread(call))
+
+
+def _in_a_thread(call: Callable[[], T]) -> asyncio.Future[T]:
+    # No task, as asyncio.to_thread would be: a loop that ends cancels all tasks, and the call goes on unseen.
+    loop = asyncio.get_running_loop()
+    return loop.run_in_executor(None, contextvars.copy_context().run, call)
 
 
 async def _ended(task: asyncio.Future[T]) -> T:
@@ -151,5 +158,6 @@ async def _ended(task: asyncio.Future[T]) -> T:
         except asyncio.CancelledError as error:
             cancelled = error
     if cancelled is not None:
+        task.exception()  # seen, so that asyncio does not complain of it later
         raise cancelled
     return task.result()

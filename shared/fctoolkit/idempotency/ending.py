@@ -18,7 +18,8 @@ class Ending(Enum):
     FAILED_UNCLEAR = auto()
     """Failed, and the work may have been done: anybody may claim at once, and is told to look."""
     FAILED = auto()
-    """Failed, and surely nothing was done: anybody may claim at once."""
+    """Failed, and this attempt surely did nothing: anybody may claim at once. Whoever was told to look has
+    not said what was seen, so the next owner is told, too."""
     RELEASED = auto()
     """Given back, and the attempt does not count."""
     LEFT = auto()
@@ -42,4 +43,9 @@ def ending_for(on_error: OnError, error: BaseException) -> Ending:
 
 def reason_of(error: BaseException) -> str:
     """Type and message. What an error must not show in a store, it must not say."""
-    return shorten(f"{type(error).__name__}: {error}".removesuffix(": "), MAX_REASON_LENGTH)
+    name = type(error).__name__
+    try:
+        said = str(error)
+    except Exception:  # noqa: BLE001  # the error that is being handled matters more
+        said = "it cannot say what it is"
+    return shorten(f"{name}: {said}".removesuffix(": "), MAX_REASON_LENGTH)

@@ -14,7 +14,6 @@ with guard.claim(key, {"cluster": cluster_id}) as claim:
 from __future__ import annotations
 
 import logging
-import math
 import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Self
@@ -42,6 +41,9 @@ KEEP_SECONDS: Final = 48 * 3600.0
 
 LEASE_MARGIN_SECONDS: Final = 30.0
 """By how much a lease is longer than the function's timeout unless told otherwise."""
+
+MAX_SECONDS: Final = 10 * 366 * 86400.0
+"""The longest time of any kind: ten years, which every store can count."""
 
 _UNSETTLED: Final = "the block ended without complete, release or fail"
 
@@ -84,12 +86,12 @@ class Guard:
                 expires is the store's to say.
             tokens: makes owner tokens, no two of which may be alike.
 
-        Raises ConfigurationError when the lease is not longer than the timeout.
+        Raises ConfigurationError when the lease is not longer than the timeout, and for seconds that are not
+        above 0 and up to MAX_SECONDS.
         """
         lease = timeout + LEASE_MARGIN_SECONDS if lease is None else lease
         for name, seconds in (("timeout", timeout), ("lease", lease), ("keep", keep)):
-            if not (math.isfinite(seconds) and seconds > 0):
-                raise ConfigurationError(f"{name}: {seconds} is no number of seconds above 0")
+            _require_seconds(name, seconds)
         if lease <= timeout:
             raise ConfigurationError(
                 f"lease: {lease:g} s do not outlast the function's timeout of {timeout:g} s, so a second "
@@ -170,6 +172,15 @@ class Guard:
                 raise StoreError(f"{key}: others were faster {misses} times", maybe_done=unclear)
 
 
+def _require_seconds(name: str, seconds: float) -> float:
+    """What a record can hold: a time for ever could not be read back, none at all would forget at once."""
+    if not 0 < seconds <= MAX_SECONDS:
+        raise ConfigurationError(
+            f"{name}: {seconds} is no number of seconds above 0 and up to {MAX_SECONDS:.0f}"
+        )
+    return seconds
+
+
 def _written(record: Record, now: float) -> tuple[str, float]:
     return record.to_text(), record.expires_at - now
 
@@ -225,10 +236,11 @@ class Claim:
 
         Like all that follow: raises StaleOwnerError, and changes nothing, when the claim is no longer this
         owner's; raises StoreError when the store fails, and may then be repeated. This one also raises
-        NotStorableError for an outcome that cannot be kept.
+        NotStorableError for an outcome that cannot be kept. Those that take seconds raise ConfigurationError
+        for what is no number above 0 and up to MAX_SECONDS.
         """
         text = outcome_text(self.record.key, outcome)
-        seconds = self._guard.keep if keep is None else keep
+        seconds = self._keep(keep)
         self._settle(lambda found, now: steps.complete(found, self.record, text, seconds, now))
         return decode(text)
 
@@ -244,15 +256,16 @@ class Claim:
             maybe_done: whether the work may have been done all the same; the next owner is told to look.
             keep: seconds for which this and the count of attempts are kept.
         """
-        short = shorten(reason, MAX_REASON_LENGTH)
-        seconds = self._guard.keep if keep is None else keep
+        # Names of files may hold half characters, with which the record could not be read back.
+        short = shorten(reason.encode(errors="backslashreplace").decode(), MAX_REASON_LENGTH)
+        seconds = self._keep(keep)
         self._settle(
             lambda found, now: steps.fail(found, self.record, short, seconds, now, maybe_done=maybe_done)
         )
 
     def extend(self, seconds: float | None = None) -> None:
         """Hold the claim for at least `seconds` more, by default the guard's lease."""
-        lease = self._guard.lease if seconds is None else seconds
+        lease = self._guard.lease if seconds is None else _require_seconds("seconds", seconds)
         begun = self._clock.monotonic()
         if self._guard.store.remembers:
             keep = self._guard.keep
@@ -273,7 +286,8 @@ class Claim:
                 case Ending.RELEASED:
                     self.release()
                 case Ending.FAILED:
-                    self.fail(reason_of(error), maybe_done=False)
+                    # The error may come from the very look that was asked for.
+                    self.fail(reason_of(error), maybe_done=self.must_look)
                 case Ending.FAILED_UNCLEAR:
                     self.fail(reason_of(error), maybe_done=True)
                 case Ending.LEFT:
@@ -297,6 +311,9 @@ class Claim:
             self.end_unsettled()
         else:
             self.end_with(error)
+
+    def _keep(self, seconds: float | None) -> float:
+        return self._guard.keep if seconds is None else _require_seconds("keep", seconds)
 
     def _settle(self, decide: Callable[[Record | None, float], Record]) -> None:
         # A store that remembers nothing has no record to change, and nobody to lose the claim to.

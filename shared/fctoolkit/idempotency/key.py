@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import quote
 
 from fctoolkit.errors import NotStorableError
-from fctoolkit.strictjson import shorten
+from fctoolkit.strictjson import JsonError, decode, shorten
 
 if TYPE_CHECKING:
     from fctoolkit.jsontypes import FrozenJson
@@ -72,12 +72,20 @@ def digest(key: str, payload: FrozenJson) -> str:
 
 
 def outcome_text(key: str, outcome: FrozenJson) -> str:
-    """The JSON of an outcome. Raises NotStorableError for what is no JSON, or over MAX_OUTCOME_BYTES."""
+    """The JSON of an outcome, which `decode` reads back.
+
+    Raises NotStorableError for what is no JSON, for more than MAX_OUTCOME_BYTES, and for JSON that a replay
+    could not read: nested too deep, half of a surrogate pair, one key twice.
+    """
     text = _json(key, outcome, "outcome")
     if len(text) > MAX_OUTCOME_BYTES:
         raise NotStorableError(
             key, f"an outcome of {len(text)} bytes; at most {MAX_OUTCOME_BYTES} are kept, so keep where it is"
         )
+    try:
+        decode(text)
+    except JsonError as error:
+        raise NotStorableError(key, f"the outcome could not be read back: {error}") from None
     return text
 
 

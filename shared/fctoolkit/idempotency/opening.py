@@ -19,6 +19,7 @@ _FORMS: Final = (
     "sqlite:///FILE, redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE] or rediss://…; nothing for no store"
 )
 _REDIS_PORT: Final = 6379
+_DATABASE_DIGITS: Final = 9
 _YES: Final = {"yes": True, "no": False}
 
 
@@ -66,7 +67,7 @@ def _sqlite(
     parts: SplitResult, options: _Options, setting: str, clock: Clock, environ: Mapping[str, str]
 ) -> Store:
     path = unquote(parts.path.removeprefix("/"))
-    if parts.netloc or not parts.path or not path:
+    if parts.netloc or not path or "\0" in path:
         raise ConfigurationError(
             f"{setting}: names no file; write sqlite:///relative.db, or sqlite:////absolute.db"
         )
@@ -95,9 +96,9 @@ def _refuse_on_fc(setting: str, environ: Mapping[str, str], *, one_machine: bool
 
 def _redis(parts: SplitResult, port: int | None, options: _Options, setting: str) -> Store:
     database = parts.path.strip("/") or "0"
-    if not parts.hostname:
+    if not _is_host(parts.hostname or ""):
         raise ConfigurationError(f"{setting}: names no host; expected {_FORMS}")
-    if not (database.isascii() and database.isdecimal()):
+    if not (database.isascii() and database.isdecimal() and len(database) <= _DATABASE_DIGITS):
         raise ConfigurationError(f"{setting}: the database of a Redis is a number, such as /0")
     connect_timeout = options.seconds("connect_timeout", 1.0)
     timeout = options.seconds("timeout", 2.0)
@@ -106,6 +107,8 @@ def _redis(parts: SplitResult, port: int | None, options: _Options, setting: str
     options.done()
     if certificates and parts.scheme == "redis":
         raise ConfigurationError(f"{setting}: certificates are for rediss://")
+    if certificates and not os.path.isfile(certificates):  # noqa: PTH113  # as light as the rest
+        raise ConfigurationError(f"{setting}: certificates names a file that is not there")
     try:
         from fctoolkit.idempotency.redisstore import RedisAddress, RedisStore  # noqa: PLC0415  # as above
     except ModuleNotFoundError as error:
@@ -115,7 +118,7 @@ def _redis(parts: SplitResult, port: int | None, options: _Options, setting: str
             f"{setting}: names a Redis, and the package redis is not installed; install the extra redis"
         ) from None
     address = RedisAddress(
-        host=parts.hostname,
+        host=parts.hostname or "",
         port=port or _REDIS_PORT,
         database=int(database),
         username=unquote(parts.username or ""),
@@ -128,6 +131,14 @@ def _redis(parts: SplitResult, port: int | None, options: _Options, setting: str
     )
 
 
+def _is_host(name: str) -> bool:
+    """Whether a name can be looked up: the system's own answer is no error of a network."""
+    try:
+        return bool(name.encode("idna"))
+    except UnicodeError:
+        return False
+
+
 class _Options:
     """The options of a URL. What is unknown, double or unreadable is refused by name, never by value."""
 
@@ -135,6 +146,11 @@ class _Options:
         self._setting = setting
         if parts.fragment:
             raise ConfigurationError(f"{setting}: has a #; write it as %23")
+        if "@" in parts.query:
+            # A password with a ? ends up here; no part of it may be shown.
+            raise ConfigurationError(
+                f"{setting}: has an @ after a ?; write the ? in a name or password as %3F, the @ as %40"
+            )
         pairs = parse_qsl(parts.query, keep_blank_values=True)
         self._left = dict(pairs)
         if len(self._left) < len(pairs):

@@ -230,6 +230,8 @@ class RedisStore:
         text = f"{error.status_code} {type(error).__name__.upper()} {error}"
         if isinstance(error, exceptions.AuthenticationError) or "AUTHENTICATION" in text:
             return ConfigurationError(f"{where} refuses the user or password; write {_FORM}, percent-encoded")
+        if "DB index" in text:
+            return ConfigurationError(f"{where} has no such database; name one with a lower number")
         if any(word in text for word in _FORBIDDEN):
             return ConfigurationError(f"{where} does not allow what is needed, {_NEEDED}: {error}")
         if isinstance(error, (exceptions.ResponseError, exceptions.BusyLoadingError)):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import weakref
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -21,12 +22,19 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_VERSION: Final = 1
+"""Of the table, kept in the file."""
+
 _CREATE: Final = """
 create table if not exists claims (
     key text primary key not null,
     record text not null,
     expires_at real not null
 ) without rowid"""
+_OURS: Final = "select count(*) from sqlite_master where tbl_name = 'claims'"
+_OTHERS: Final = """
+select count(*) from sqlite_master where tbl_name <> 'claims' and tbl_name not like 'sqlite~_%' escape '~'"""
+_COLUMNS: Final = "select key, record, expires_at from claims limit 0"
 _READ: Final = "select record from claims where key = ?"
 _INSERT: Final = "insert into claims (record, expires_at, key) values (?, ?, ?) on conflict (key) do nothing"
 _REPLACE: Final = "update claims set record = ?, expires_at = ? where key = ? and record = ?"
@@ -66,13 +74,14 @@ class SqliteStore:
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._process = 0
+        _STORES.add(self)
 
     def __repr__(self) -> str:
         return f"SqliteStore({self._path!r})"
 
     def check(self) -> None:
         """Open the file and write to it. Raises ConfigurationError when that cannot work, else StoreError."""
-        self._execute("pragma user_version = 1")
+        self._execute(f"pragma user_version = {_VERSION}")
 
     def read(self, key: str) -> Reading:
         """See Store."""
@@ -94,13 +103,25 @@ class SqliteStore:
     def close(self) -> None:
         """Close the file. It may be used again."""
         with self._lock:
-            connection, self._connection = self._connection, None
-            if connection is not None and self._process == os.getpid():
-                connection.close()
+            self._close()
+
+    def before_fork(self) -> None:
+        """Close the file and let nobody open it, until `after_fork` in both processes."""
+        self._lock.acquire()
+        self._close()
+
+    def after_fork(self) -> None:
+        """See `before_fork`."""
+        self._lock.release()
+
+    def _close(self) -> None:
+        if self._connection is not None and self._process == os.getpid():
+            self._connection.close()
+            self._connection = None
 
     def _clear(self, now: float) -> None:
         # The claim stands; if this goes wrong, the next one clears.
-        with suppress(StoreError):
+        with suppress(StoreError, ConfigurationError):
             self._execute(_CLEAR, now)
 
     def _execute(self, statement: str, *values: str | float) -> bool:
@@ -118,13 +139,18 @@ class SqliteStore:
                 raise self._translated(error) from error
 
     def _open(self) -> sqlite3.Connection:
-        # A connection must not be used after a fork, nor closed: its locks are the parent's.
-        if self._connection is not None and self._process == os.getpid():
+        if self._connection is not None:
+            if self._process != os.getpid():
+                raise ConfigurationError(
+                    f"{self._setting}: {self._path} was opened before this process was forked, unseen by "
+                    "Python; open the store afterwards"
+                )
             return self._connection
         connection = sqlite3.connect(
             self._path, timeout=self._timeout, isolation_level=None, check_same_thread=False
         )
         try:
+            self._require_own(connection)
             self._share(connection)
             # A claim that was granted survives a power cut.
             connection.execute("pragma synchronous = full").close()
@@ -136,6 +162,16 @@ class SqliteStore:
             raise
         self._connection, self._process = connection, os.getpid()
         return connection
+
+    def _require_own(self, connection: sqlite3.Connection) -> None:
+        version = _first(connection, "pragma user_version")
+        if _first(connection, _OTHERS) or version not in (0, _VERSION):
+            raise ConfigurationError(
+                f"{self._setting}: {self._path} is not a file of this store (others keep things in it); "
+                "name another"
+            )
+        if _first(connection, _OURS):
+            connection.execute(_COLUMNS).close()
 
     def _share(self, connection: sqlite3.Connection) -> None:
         mode = str(_first(connection, "pragma journal_mode = wal"))
@@ -180,3 +216,28 @@ def _first(connection: sqlite3.Connection, statement: str, *values: str) -> obje
     with closing(connection.execute(statement, values)) as cursor:
         row: tuple[object, ...] | None = cursor.fetchone()
         return None if row is None else row[0]
+
+
+# SQLite's locks are a process's. A child that inherits an open file believes that it holds its parent's
+# locks, however often it opens the file anew. The parent may then remove the log from under it, and both
+# grant claims.
+_STORES: Final[weakref.WeakSet[SqliteStore]] = weakref.WeakSet()
+_FORKING: Final = threading.Lock()
+_HELD: Final[list[SqliteStore]] = []
+
+
+def _before_fork() -> None:
+    _FORKING.acquire()
+    _HELD.extend(_STORES)
+    for store in _HELD:
+        store.before_fork()
+
+
+def _after_fork() -> None:
+    for store in _HELD:
+        store.after_fork()
+    _HELD.clear()
+    _FORKING.release()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)

@@ -111,7 +111,7 @@ def fail(
 ) -> Record:
     """Given back with a reason; the attempt counts."""
     record = _owned(found, held)
-    if record.status is Status.FAILED and record.reason == reason:
+    if record.status is Status.FAILED and (record.reason, record.maybe_done) == (reason, maybe_done):
         return record
     return replace(
         _claimed(record),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fctoolkit.idempotency import OnError
+    from fctoolkit.jsontypes import JsonValue
 
 SETTLING: dict[str, Callable[[Claim], object]] = {
     "complete": lambda claim: claim.complete("mine"),
@@ -277,6 +279,81 @@ def test_what_cannot_be_kept_fails_the_claim(bench: Bench) -> None:
     with pytest.raises(NotStorableError), bench.guard().claim(key()) as claim:
         claim.complete(object())
     assert bench.guard().claim(key()).must_look
+
+
+def nested(levels: int) -> list[object]:
+    """Lists within lists."""
+    value: list[object] = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("outcome", ["\ud800", {"\ud800": 1}, nested(65)], ids=["value", "key", "deep"])
+def test_what_could_not_be_read_back_is_not_kept(bench: Bench, outcome: JsonValue) -> None:
+    """An outcome that JSON can write and a replay could not read is refused before anything is stored."""
+    with pytest.raises(NotStorableError, match="could not be read back"), bench.guard().claim(key()) as claim:
+        claim.complete(outcome)
+    assert bench.guard().claim(key()).must_look
+
+
+def test_a_reason_may_hold_anything(bench: Bench) -> None:
+    """A reason with the name of a file that is no Unicode leaves a record that can be read."""
+    with pytest.raises(OSError, match="gone"), bench.guard().claim(key()):
+        raise OSError("gone: " + os.fsdecode(b"caf\xe9"))
+    assert bench.guard().claim(key()).record.reason == "OSError: gone: caf\\udce9"
+
+
+class SpeechlessError(Exception):
+    """Cannot be told."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+def test_an_error_that_cannot_be_told_ends_its_claim(bench: Bench) -> None:
+    """An error whose text cannot be had is still what the caller sees, and the claim is settled."""
+    with pytest.raises(SpeechlessError), bench.guard().claim(key()):
+        raise SpeechlessError
+    assert bench.guard().claim(key()).record.reason.startswith("SpeechlessError: ")
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("inf"), float("nan"), 1e12])
+def test_a_time_is_a_number_of_seconds(bench: Bench, seconds: float) -> None:
+    """A time that a record cannot hold, or that would forget at once, is refused and changes nothing."""
+    claim = bench.guard().claim(key())
+    before = stored(bench)
+    for step in (
+        lambda: claim.complete(1, keep=seconds),
+        lambda: claim.fail("x", maybe_done=True, keep=seconds),
+        lambda: claim.extend(seconds),
+    ):
+        with pytest.raises(ConfigurationError, match="no number of seconds above 0"):
+            step()
+    assert stored(bench) == before
+    claim.complete(1)
+
+
+def test_doubt_outlives_an_attempt_that_did_not_look(bench: Bench) -> None:
+    """Who was told to look and failed before the look clears nobody's doubt; who looked may say so."""
+    guard = bench.guard()
+    guard.claim(key()).fail("no answer", maybe_done=True)
+    for attempt in (2, 3):
+        claim = guard.claim(key(), on_error=Ending.FAILED)
+        assert (claim.attempts, claim.must_look) == (attempt, True)
+        with pytest.raises(OSError, match="looking"), claim:
+            raise OSError("looking")
+    guard.claim(key()).fail("refused", maybe_done=False)
+    assert not guard.claim(key()).must_look
+
+
+def test_a_failure_does_not_lose_its_doubt(bench: Bench) -> None:
+    """To fail again with the same reason and another word on the doubt is no repetition."""
+    claim = bench.guard().claim(key())
+    claim.fail("x", maybe_done=False)
+    claim.fail("x", maybe_done=False)
+    with pytest.raises(StaleOwnerError, match="failed already"):
+        claim.fail("x", maybe_done=True)
 
 
 @pytest.mark.parametrize("plan", ["b", "bb", ".a", ".b", ".bb", ".b.b", ".a.", "b.a"])

@@ -201,6 +201,28 @@ def test_a_task_cancelled_while_claiming_leaves_nothing() -> None:
     assert (record.status, record.attempts) == (Status.RELEASED, 0)
 
 
+def test_a_loop_that_ends_leaves_nothing_claimed() -> None:
+    """A task that its loop breaks off at the end waits for the store's answer, and gives the claim back."""
+    bench = Bench(MemoryStore())
+    slow = Slow(bench.store)
+    slow.hold()
+
+    async def work() -> None:
+        async with background.claimed(bench.guard(slow), key()):
+            raise AssertionError
+
+    async def main() -> asyncio.Task[None]:
+        task = asyncio.ensure_future(work())
+        assert await asyncio.to_thread(slow.reached.wait, 20)
+        threading.Timer(0.1, slow.go.set).start()
+        return task
+
+    assert asyncio.run(main()).cancelled()
+    record = bench.guard().look(key())
+    assert record is not None
+    assert (record.status, record.attempts) == (Status.RELEASED, 0)
+
+
 def test_a_task_cancelled_while_completing_has_completed() -> None:
     """Work that was done stays done when its task is cancelled while that is written down."""
 

@@ -59,6 +59,13 @@ def test_nothing_is_no_store() -> None:
         ("redis://h/0#1", "has a #; write it as %23"),
         ("sqlite://claims.db", "names no file; write sqlite:///relative.db"),
         ("sqlite:///", "names no file"),
+        ("sqlite:///a%00b", "names no file"),
+        ("redis://u:?s3cret@h/0", "has an @ after a ?; write the ? in a name or password as %3F"),
+        ("redis://u:12?s3cret&cret@h/0", "has an @ after a ?"),
+        ("redis://:s3cret@a..b/0", "names no host"),
+        ("redis://:s3cret@" + "h" * 70 + "/0", "names no host"),
+        ("redis://:s3cret@h/" + "9" * 5000, "the database of a Redis is a number"),
+        ("rediss://:s3cret@h/0?certificates=/no/s3cret.pem", "certificates names a file that is not there"),
         ("sqlite:///claims.db?mode=ro", "has no option 'mode'"),
     ],
 )
@@ -100,7 +107,20 @@ def test_sqlite_that_cannot_be_opened(tmp_path: Path) -> None:
     other = tmp_path / "other.db"
     with closing(sqlite3.connect(other)) as connection:
         connection.execute("create table claims (id integer)")
+    before = other.read_bytes()
     assert f"{other} is not a file of this store" in refused(f"sqlite:///{other}")
+    assert other.read_bytes() == before
+
+
+@pytest.mark.parametrize("made", ["create table orders (id integer)", "pragma user_version = 7"])
+def test_a_file_of_another_program_is_left_alone(tmp_path: Path, made: str) -> None:
+    """A SQLite file in which somebody else keeps something is refused, and not a byte of it changes."""
+    file = tmp_path / "orders.db"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute(made)
+    before = file.read_bytes()
+    assert f"{file} is not a file of this store" in refused(f"sqlite:///{file}")
+    assert file.read_bytes() == before
 
 
 READ_ONLY = """

@@ -159,3 +159,31 @@ def test_an_owner_that_wakes_too_late_changes_nothing(owners: Owners) -> None:
     assert owners.lines("stale")
     assert guard.claim(key()).outcome == "successor"
     guard.store.close()
+
+
+FORKED = """
+import os, sys
+from fctoolkit.idempotency import open_store
+
+store = open_store("sqlite:///" + sys.argv[1], environ={})
+store.swap("first", None, "x", 60)
+opened, go = os.pipe(), os.pipe()
+if os.fork() == 0:
+    store.read("first")
+    os.write(opened[1], b".")
+    os.read(go[0], 1)
+    os._exit(10 + store.swap("key", None, "child", 60))
+os.read(opened[0], 1)
+store.close()
+other = open_store("sqlite:///" + sys.argv[1], environ={})
+granted = other.swap("key", None, "parent", 60)
+os.write(go[1], b".")
+print(granted, os.waitstatus_to_exitcode(os.wait()[1]) - 10, other.read("key").text)
+"""
+
+
+def test_a_process_that_forks_shares_its_file(tmp_path: Path) -> None:
+    """A child that was forked while the file was open sees its parent's claims, whoever closes first."""
+    command = [sys.executable, "-c", FORKED, str(tmp_path / "claims.db")]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)  # noqa: S603  # ours
+    assert done.stdout.split() == ["True", "0", "parent"]

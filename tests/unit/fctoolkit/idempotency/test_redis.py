@@ -66,6 +66,11 @@ def test_passwords_and_permissions(redis: RedisServer) -> None:
     redis.client.acl_deluser("worker")
 
 
+def test_a_database_that_is_not_there(redis: RedisServer) -> None:
+    """A number that the server does not have is the setting's mistake."""
+    assert "has no such database" in refused(f"{redis.url.removesuffix('/0')}/99")
+
+
 def test_a_password_of_the_server(tmp_path: Path) -> None:
     """A server that wants a password says no to whoever brings none, and yes to who does."""
     with redis_server(tmp_path, "requirepass s3cret") as server:
