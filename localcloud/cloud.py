@@ -23,7 +23,7 @@ from localcloud.clock import StateClock, iso_time
 from localcloud.dispatch import SERVICES, Dispatcher, Target, action_of, decoded_body, refuse_unknown
 from localcloud.errors import LocalCloudError, Refusal, SeedError
 from localcloud.eventbridge import EventBus
-from localcloud.message import Request, Response, json_response
+from localcloud.message import Request, Response
 from localcloud.services.base import (
     NOT_IMPLEMENTED,
     SAME_CODES,
@@ -40,6 +40,7 @@ from localcloud.services.elasticsearch.service import ElasticsearchService
 from localcloud.services.ens.model import Fleet
 from localcloud.services.ens.service import EnsService
 from localcloud.services.fc.service import Fc2Service, FcService
+from localcloud.services.mns.service import MnsService
 from localcloud.signatures import claim_of, trigger_claim_of
 from localcloud.validation import as_list, as_object, checked, only, plain_json
 from localcloud.world import Turn, World, key_of, key_record
@@ -193,9 +194,10 @@ class LocalCloud:
         """Puts records in place, all or none; a record of a known id is replaced.
 
         Args:
-            records: as `state` returns them, every part optional: `cs`, `ens` and `elasticsearch` with the
-                services' own field names, `behaviour` (fields of Behaviour), `credentials` (`access_key_id`,
-                `access_key_secret`), `sts_credentials` (a list, each with a `security_token` too).
+            records: as `state` returns them, every part optional: `cs`, `ens`, `elasticsearch` and `mns` with
+                the services' own field names, `behaviour` (fields of Behaviour), `credentials`
+                (`access_key_id`, `access_key_secret`), `sts_credentials` (a list, each with a
+                `security_token` too).
                 `functions` has no effect: these come from a template.
 
         Raises:
@@ -275,6 +277,7 @@ class LocalCloud:
             ElasticsearchService(),
             FcService(lambda: self.functions),
             Fc2Service(lambda: self.functions),
+            MnsService(),
         ]
         return World(self._first_behaviour, {service.name: service for service in services})
 
@@ -373,9 +376,8 @@ class LocalCloud:
         codes = known.error_codes if known is not None else SAME_CODES
         status, code = codes.get(refusal.code, (refusal.status, refusal.code))
         refusal = Refusal(status, code, refusal.message)
-        error_body = known.error_body if known is not None else upper_camel_error
-        body = error_body(refusal, turn.request_id, turn.request.header("host"))
-        return json_response(body, status), code
+        answer = known.error_response if known is not None else upper_camel_error
+        return answer(refusal, turn.request_id, turn.request.header("host")), code
 
 
 def _then(result: Response | Work, change: Callable[[Response], Response]) -> Response | Work:

@@ -1,8 +1,8 @@
 """Finds which action of which service a request asks for, and its parameters. Knows no behaviour.
 
-ROA requests are found by method and path, RPC requests by action name. The service is told by
-`x-acs-version`, by the query's `Version`, by a version that begins the path, by the Host header, or by the
-rest of the path, in this order.
+ROA requests are found by method and path, RPC requests by action name, those of MNS by method, path,
+parameters and body. The service is told by `x-acs-version` or `x-mns-version`, by the query's `Version`, by a
+version that begins the path, by the Host header, or by the rest of the path, in this order.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from fctoolkit.jsontypes import JsonObject, JsonValue
     from localcloud.catalogue import Catalogue, Operation
 
-SERVICES = ("cs", "ens", "elasticsearch", "fc", "fc2")
+SERVICES = ("cs", "ens", "elasticsearch", "fc", "fc2", "mns")
 RPC_SERVICE = "ens"
+MNS = "mns"
 
 # What every request may carry, whatever its action.
 COMMON_PARAMETERS = frozenset(
@@ -98,6 +99,8 @@ class Dispatcher:
         if action:
             known.named(action)
         operation, path = known.matching(request.method, request.path)
+        if service == MNS:
+            return Target(known.named(_mns_action(request, operation)), region, path, parameters)
         if action and action != operation.action:
             raise Refusal(
                 400,
@@ -153,7 +156,27 @@ def refuse_unknown(operation: Operation, kind: str, names: list[str]) -> None:
 
 
 def _version(request: Request) -> str:
-    return request.header("x-acs-version") or dict(request.query_pairs()).get("Version", "")
+    own = request.header("x-acs-version") or request.header("x-mns-version")
+    return own or dict(request.query_pairs()).get("Version", "")
+
+
+def _mns_action(request: Request, operation: Operation) -> str:
+    """The action of MNS: at one path and method, parameters and the body tell several apart."""
+    names = {name.lower() for name, _ in request.query_pairs()}
+    if not operation.path.endswith("/messages"):
+        return "SetQueueAttributes" if "metaoverride" in names else operation.action
+    batch = "numofmessages" in names
+    match request.method:
+        case "GET" if "peekonly" in names:
+            return "BatchPeekMessage" if batch else "PeekMessage"
+        case "GET":
+            return "BatchReceiveMessage" if batch else "ReceiveMessage"
+        case "POST":
+            return "BatchSendMessage" if b"<Messages" in request.body else "SendMessage"
+        case "DELETE":
+            return "DeleteMessage" if "receipthandle" in names else "BatchDeleteMessage"
+        case _:
+            return operation.action
 
 
 def _own(parameters: Mapping[str, str]) -> dict[str, str]:

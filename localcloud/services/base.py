@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 from localcloud.errors import Refusal
-from localcloud.message import Response
+from localcloud.message import Response, json_response
 
 if TYPE_CHECKING:
     from fctoolkit.jsontypes import JsonObject, JsonValue
@@ -98,7 +98,7 @@ class Service(Protocol):
         """How it spells refusals that are not its own, such as those of signatures."""
         ...
 
-    def error_body(self, refusal: Refusal, request_id: str, host: str) -> JsonObject:
+    def error_response(self, refusal: Refusal, request_id: str, host: str) -> Response:
         """A refusal in the service's own spelling."""
         ...
 
@@ -111,14 +111,15 @@ class Service(Protocol):
         ...
 
 
-def upper_camel_error(refusal: Refusal, request_id: str, host: str) -> JsonObject:
-    """The gateway's error body, as Elasticsearch and ENS answer it."""
-    return {
+def upper_camel_error(refusal: Refusal, request_id: str, host: str) -> Response:
+    """The gateway's error, as Elasticsearch and ENS answer it."""
+    body: JsonObject = {
         "RequestId": request_id,
         "HostId": host,
         "Code": refusal.code,
         "Message": refusal.message,
     }
+    return json_response(body, refusal.status)
 
 
 def new_id(prefix: str, length: int = 20) -> str:

@@ -1,8 +1,8 @@
 """Checks who signed a request, as the vendor's gateway does, with code of its own. Knows no service.
 
-Four signatures are understood: ACS3-HMAC-SHA256, the older ROA HMAC-SHA1 (`acs KEY:signature`), the RPC query
-signature HMAC-SHA1, and that of FC 2.0, which counts for its own service only. Nothing here may be shared
-with a client's signer: a mistake would then agree with itself.
+Five signatures are understood: ACS3-HMAC-SHA256, the older ROA HMAC-SHA1 (`acs KEY:signature`), the RPC query
+signature HMAC-SHA1, and those of FC 2.0 and of MNS, which count for their own service only. Nothing here
+may be shared with a client's signer: a mistake would then agree with itself.
 
 Source: the vendor's pages on request signatures, V3 and of each service.
 """
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from localcloud.errors import Refusal
-from localcloud.signatures import acs3, fc2, roa, rpc
+from localcloud.signatures import acs3, fc2, mns, roa, rpc
 from localcloud.signatures.claim import Claim
 
 if TYPE_CHECKING:
@@ -109,6 +109,8 @@ def claim_of(request: Request, service: str) -> Claim:
     """
     if service == "fc2":
         return fc2.read(request)
+    if service == "mns":
+        return mns.read(request)
     authorization = request.header("authorization")
     if authorization.startswith(acs3.ALGORITHM):
         return acs3.read(request)

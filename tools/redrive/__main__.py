@@ -18,9 +18,12 @@ from typing import TYPE_CHECKING, Final
 
 from fctoolkit.credentials import resolve_credentials
 from fctoolkit.errors import ToolkitError
+from fctoolkit.mns.client import Queue
+from fctoolkit.transport import open_http
 from tools.redrive.files import messages_in
+from tools.redrive.queues import QueueSource
 from tools.redrive.run import Display, Message, preview, redrive
-from tools.redrive.targets import FunctionTarget, HttpTarget
+from tools.redrive.targets import EveryTarget, FunctionTarget, HttpTarget
 from tools.signed import Caller
 
 if TYPE_CHECKING:
@@ -58,6 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit code."""
     parser = _parser()
     options = parser.parse_args(arguments)
+    if (options.file is None) == (options.queue is None):
+        parser.error("name a FILE or a --queue")
     if options.go and not (options.to or options.function):
         parser.error("--go needs --to URL or --function NAME")
     try:
@@ -72,12 +77,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace, stack: ExitStack) -> int:
-    source = _source(options)
+    source = _source(options, stack)
     display = Display()
     if not options.go:
-        where = (
-            f" to {options.to or 'function ' + options.function}" if options.to or options.function else ""
-        )
+        names = [*options.to, *(f"function {name}" for name in options.function)]
+        where = f" to {' and '.join(names)}" if names else ""
         tally = preview(source, where, display, most=options.most)
         print(f"dry run of {tally.seen} of {source.total} messages: {tally}; --go sends", file=sys.stderr)
         return int(bool(tally.outcomes["unreadable"]))
@@ -95,22 +99,32 @@ def _summary(tally: Tally, source: Source) -> int:
         print(f"{tally.kept} settled, but not removed; sent again they do nothing", file=sys.stderr)
     if tally.ended:
         print(f"ended early, of about {source.total} messages: {tally.ended}", file=sys.stderr)
+    elif hidden := max(0, source.total - tally.seen):
+        print(f"about {hidden} messages are out of sight for now: run again in some minutes", file=sys.stderr)
     if tally.interrupted:
         return INTERRUPTED
-    left = tally.seen - tally.outcomes["settled"] + tally.kept
-    return int(bool(left or tally.ended))
+    settled = tally.outcomes["settled"] - tally.kept
+    return int(settled < max(tally.seen, source.total) or bool(tally.ended))
 
 
-def _source(options: argparse.Namespace) -> Source:
+def _source(options: argparse.Namespace, stack: ExitStack) -> Source:
+    if options.queue:
+        http = stack.enter_context(open_http())
+        credentials = resolve_credentials(os.environ, None)
+        endpoint = _endpoint(options, "{account}.mns.{region}.aliyuncs.com")
+        functions = len(options.to) + len(options.function)
+        return QueueSource(Queue(http, credentials, endpoint, options.queue), functions)
     content = sys.stdin.buffer.read() if options.file == "-" else Path(options.file).read_bytes()
     return FileSource(messages_in(content))
 
 
 def _target(options: argparse.Namespace, stack: ExitStack) -> Target:
     caller = stack.enter_context(Caller(resolve_credentials(os.environ, None)))
-    if options.to:
-        return HttpTarget(caller, options.to)
-    return FunctionTarget(caller, _endpoint(options, "{account}.{region}.fc.aliyuncs.com"), options.function)
+    targets: list[Target] = [HttpTarget(caller, url) for url in options.to]
+    if options.function:
+        endpoint = _endpoint(options, "{account}.{region}.fc.aliyuncs.com")
+        targets += [FunctionTarget(caller, endpoint, name) for name in options.function]
+    return EveryTarget(targets)
 
 
 def _endpoint(options: argparse.Namespace, host: str) -> str:
@@ -148,17 +162,28 @@ def _parser() -> argparse.ArgumentParser:
         "ALIBABA_CLOUD_SECURITY_TOKEN.",
     )
     parser.add_argument(
-        "file", metavar="FILE", help="JSON lines, a JSON array or one message; - reads standard input"
+        "file",
+        nargs="?",
+        metavar="FILE",
+        help="JSON lines, a JSON array or one message; - reads standard input",
     )
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument("--to", metavar="URL", help="the function's HTTP trigger")
-    where.add_argument("--function", metavar="NAME", help="the function, by FC's InvokeFunction")
+    parser.add_argument("--queue", metavar="NAME", help="a queue of MNS; what is settled is deleted from it")
+    parser.add_argument(
+        "--to",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="a function's HTTP trigger; name one for each function that shares the queue",
+    )
+    parser.add_argument(
+        "--function", action="append", default=[], metavar="NAME", help="a function, by FC's InvokeFunction"
+    )
     act = parser.add_mutually_exclusive_group()
     act.add_argument("--go", action="store_true", help="send")
     act.add_argument("--dry-run", action="store_true", help="show only (default)")
     parser.add_argument("--rate", type=_rate, default=2.0, metavar="N", help="messages a second (default: 2)")
     parser.add_argument("--most", type=_most, default=10_000, metavar="N", help="messages (default: 10000)")
-    parser.add_argument("--account", metavar="ID", help="account id, for --function")
+    parser.add_argument("--account", metavar="ID", help="account id, for --queue and --function")
     parser.add_argument(
         "--region",
         default=os.environ.get("ENLIST_REGION") or "cn-hangzhou",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fctoolkit.jsontypes import JsonValue
     from tools.redrive.targets import Target
 
-_ORDER: Final = ("to send", "settled", "refused", "failed", "unreadable")
+_ORDER: Final = ("to send", "settled", "ignored", "refused", "failed", "unreadable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +33,12 @@ class Message:
     """A message that may be a dead letter.
 
     Attributes:
-        label: how it is told from others, such as `message 3`.
+        label: tells it from others: `message 3` of a file, the message id in a queue.
         body: as it came.
-        receipt: what its queue removes it by; empty for one in a file.
     """
 
     label: str
     body: bytes
-    receipt: str = ""
 
 
 class Source(Protocol):
@@ -48,7 +46,7 @@ class Source(Protocol):
 
     @property
     def total(self) -> int:
-        """About how many there are."""
+        """About how many there are, those out of sight for now included."""
         ...
 
     def messages(self) -> Iterator[Message]:

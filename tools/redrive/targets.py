@@ -12,15 +12,18 @@ from fctoolkit.strictjson import shorten
 from tools.signed import UnreachableError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fctoolkit.jsontypes import JsonValue
     from tools.signed import Answer, Caller
 
-Outcome: TypeAlias = Literal["settled", "refused", "failed", "unreadable"]
+Outcome: TypeAlias = Literal["settled", "ignored", "refused", "failed", "unreadable"]
 
 VERSION: Final = "2023-03-30"
 REASON_LENGTH: Final = 300
 
 _HOPELESS: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
+_WORST_FIRST: Final = ("failed", "refused", "settled", "ignored")
 _UNSETTLED: Final = ("rejected", "failed")
 
 
@@ -29,8 +32,9 @@ class Verdict:
     """What became of an event.
 
     Attributes:
-        outcome: `settled` when the function answered that nothing is left to do; `refused` when it will not
-            have the event as it is; `failed` when it, or the way there, failed.
+        outcome: `settled` when the function answered that nothing is left to do; `ignored` when it said that
+            the event, or a part of it, is another function's; `refused` when it will not have the event as it
+            is; `failed` when it, or the way there, failed.
         reason: one line; empty when settled.
         hopeless: it was the address or the key, so the next event would fare no better.
     """
@@ -68,6 +72,26 @@ class HttpTarget:
             return Verdict("failed", str(error), hopeless=True)
 
 
+class EveryTarget:
+    """Several functions that share a queue: each gets each event, and ignores what is another's.
+
+    An event is settled when one settled it and none refused it or failed.
+    """
+
+    def __init__(self, targets: Sequence[Target]) -> None:
+        self._targets = targets
+        self.name = " and ".join(target.name for target in targets)
+
+    def send(self, event: bytes) -> Verdict:
+        """Sends to one after the other. The worst verdict counts; the first that is hopeless is the last."""
+        verdicts: list[Verdict] = []
+        for target in self._targets:
+            verdicts.append(target.send(event))
+            if verdicts[-1].hopeless:
+                break
+        return min(verdicts, key=lambda verdict: _WORST_FIRST.index(verdict.outcome))
+
+
 class FunctionTarget:
     """A function, by FC's InvokeFunction. The call is synchronous: it makes no new dead letter.
 
@@ -102,7 +126,9 @@ def verdict_of(answer: Answer) -> Verdict:
     """
     kind = answer.headers.get("x-fc-error-type", "")
     if not kind and answer.status // 100 == HTTPStatus.OK // 100:
-        return Verdict("settled")
+        return (
+            Verdict("ignored", _foreign(answer.content)) if _foreign(answer.content) else Verdict("settled")
+        )
     reason = shorten(
         " ".join(f"HTTP {answer.status} {kind} {_reason(answer.content)}".split()), REASON_LENGTH
     )
@@ -113,11 +139,27 @@ def verdict_of(answer: Answer) -> Verdict:
     return Verdict("refused" if refused else "failed", reason, hopeless=answer.status in _HOPELESS)
 
 
-def _reason(content: bytes) -> str:
-    """Why, in the words of the product's outcomes, of a raised error, or of FC."""
+def _foreign(content: bytes) -> str:
+    """Why the function ignored the event as such, not an instance that it names; empty when it did not."""
+    value = _decoded(content)
+    outcomes = value.get("outcomes") if isinstance(value, dict) else None
+    rows = [one for one in outcomes if isinstance(one, dict)] if isinstance(outcomes, list) else []
+    found = (one for one in rows if one.get("result") == "ignored" and not one.get("instanceId"))
+    return next((shorten(str(one.get("reason") or "ignored"), REASON_LENGTH) for one in found), "")
+
+
+def _decoded(content: bytes) -> JsonValue:
     try:
         value: JsonValue = json.loads(content)
     except (ValueError, RecursionError):
+        return None
+    return value
+
+
+def _reason(content: bytes) -> str:
+    """Why, in the words of the product's outcomes, of a raised error, or of FC."""
+    value = _decoded(content)
+    if value is None:
         return content[:REASON_LENGTH].decode("utf-8", "replace")
     if not isinstance(value, dict):
         return ""
@@ -125,7 +167,7 @@ def _reason(content: bytes) -> str:
     if isinstance(outcomes, list):
         told = [one for one in outcomes if isinstance(one, dict) and one.get("result") in _UNSETTLED]
         return "; ".join(
-            f"{one.get('instance', '')} {one['result']}: {one.get('reason', '')}" for one in told
+            f"{one.get('instanceId') or 'event'} {one['result']}: {one.get('reason', '')}" for one in told
         )
     inner = value.get("error")
     holders = (value, inner) if isinstance(inner, dict) else (value,)

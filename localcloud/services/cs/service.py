@@ -64,14 +64,15 @@ class CsService:
             "DescribeUserQuota": self._describe_user_quota,
         }
 
-    def error_body(self, refusal: Refusal, request_id: str, host: str) -> JsonObject:  # noqa: ARG002 - CS names no host
+    def error_response(self, refusal: Refusal, request_id: str, host: str) -> Response:  # noqa: ARG002 - CS names no host
         """`code` and `message` in lower camel case, with the status repeated."""
-        return {
+        body: JsonObject = {
             "code": refusal.code,
             "message": refusal.message,
             "requestId": request_id,
             "status": refusal.status,
         }
+        return json_response(body, refusal.status)
 
     def seed(self, records: JsonObject, moment: Moment) -> Callable[[], None]:
         """Takes `{"clusters": […]}`; a cluster of a known id is replaced with its nodes and tasks."""

@@ -69,7 +69,7 @@ class ElasticsearchService:
             "DescribeConnectableClusters": self._describe_connectable_clusters,
         }
 
-    def error_body(self, refusal: Refusal, request_id: str, host: str) -> JsonObject:
+    def error_response(self, refusal: Refusal, request_id: str, host: str) -> Response:
         """`Code` and `Message` in upper camel case."""
         return upper_camel_error(refusal, request_id, host)
 

@@ -69,7 +69,7 @@ class EnsService:
             "ListTagResources": self._list_tag_resources,
         }
 
-    def error_body(self, refusal: Refusal, request_id: str, host: str) -> JsonObject:
+    def error_response(self, refusal: Refusal, request_id: str, host: str) -> Response:
         """`Code` and `Message` in upper camel case."""
         return upper_camel_error(refusal, request_id, host)
 

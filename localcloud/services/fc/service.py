@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from localcloud.errors import Refusal
 from localcloud.invoking import accepted_headers, read_options, refuse_not_started, report_headers
-from localcloud.message import Response
+from localcloud.message import Response, json_response
 from localcloud.services.fc.codes import FC_CODES
 from localcloud.validation import only
 
@@ -67,9 +67,10 @@ class FcService(_InvocationService):
 
     name = "fc"
 
-    def error_body(self, refusal: Refusal, request_id: str, host: str) -> JsonObject:  # noqa: ARG002 - FC names no host
+    def error_response(self, refusal: Refusal, request_id: str, host: str) -> Response:  # noqa: ARG002 - FC names no host
         """`Code`, `Message` and `RequestId`."""
-        return {"Code": refusal.code, "Message": refusal.message, "RequestId": request_id}
+        body: JsonObject = {"Code": refusal.code, "Message": refusal.message, "RequestId": request_id}
+        return json_response(body, refusal.status)
 
     def _invoke_function(self, call: Call) -> Response | Work:
         deployment = self._deployment(call)
@@ -83,9 +84,9 @@ class Fc2Service(_InvocationService):
 
     name = "fc2"
 
-    def error_body(self, refusal: Refusal, request_id: str, host: str) -> JsonObject:  # noqa: ARG002 - FC names no host
+    def error_response(self, refusal: Refusal, request_id: str, host: str) -> Response:  # noqa: ARG002 - FC names no host
         """`ErrorCode` and `ErrorMessage`; the request's id is in a header."""
-        return {"ErrorCode": refusal.code, "ErrorMessage": refusal.message}
+        return json_response({"ErrorCode": refusal.code, "ErrorMessage": refusal.message}, refusal.status)
 
     def _invoke_function(self, call: Call) -> Response | Work:
         deployment = self._deployment(call)

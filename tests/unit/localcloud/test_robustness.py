@@ -12,7 +12,12 @@ from hypothesis import strategies as st
 from localcloud import LocalCloud, catalogue
 from tests.support.cloud_client import CloudClient, edge_seed, search_seed
 
-SUPPORTED = [(service, action) for service, actions in LocalCloud().supported.items() for action in actions]
+SUPPORTED = [
+    (service, action)
+    for service, actions in LocalCloud().supported.items()
+    for action in actions
+    if service != "mns"  # it answers XML; test_mns.py has the like
+]
 CATALOGUES = {service: catalogue.load(service) for service in LocalCloud().supported}
 ERROR_KEYS = {"cs": ("code", "message"), "fc2": ("ErrorCode", "ErrorMessage")}
 

@@ -16,7 +16,7 @@ from tests.support.dead_letters import record
 from tools.redrive.__main__ import FileSource, main
 from tools.redrive.files import messages_in
 from tools.redrive.run import Display, redrive
-from tools.redrive.targets import Verdict, verdict_of
+from tools.redrive.targets import EveryTarget, Verdict, verdict_of
 from tools.signed import Answer
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def answer(status: int, body: object = None, **headers: str) -> Answer:
     return Answer(status, {name.replace("_", "-"): value for name, value in headers.items()}, content)
 
 
-OUTCOMES = {"outcomes": [{"instance": "i-1", "result": "rejected", "reason": "no"}, {"result": "already"}]}
+OUTCOMES = {"outcomes": [{"instanceId": "i-1", "result": "rejected", "reason": "no"}, {"result": "already"}]}
 
 
 @pytest.mark.parametrize(
@@ -75,6 +75,11 @@ OUTCOMES = {"outcomes": [{"instance": "i-1", "result": "rejected", "reason": "no
     [
         (answer(200, b"anything"), Verdict("settled")),
         (answer(204, b""), Verdict("settled")),
+        (answer(200, {"outcomes": [{"instanceId": "i-1", "result": "ignored"}]}), Verdict("settled")),
+        (
+            answer(200, {"outcomes": [{"instanceId": "", "result": "ignored", "reason": "no signal"}]}),
+            Verdict("ignored", "no signal"),
+        ),
         (
             answer(
                 200, {"errorMessage": "boom", "errorType": "X"}, x_fc_error_type="UnhandledInvocationError"
@@ -94,6 +99,22 @@ OUTCOMES = {"outcomes": [{"instance": "i-1", "result": "rejected", "reason": "no
 def test_only_2xx_without_an_error_settles(given: Answer, verdict: Verdict) -> None:
     """Everything else leaves the message where it is, and tells why."""
     assert verdict_of(given) == verdict
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "worst"),
+    [
+        (["ignored", "settled"], "settled"),
+        (["ignored", "ignored"], "ignored"),
+        (["refused", "ignored"], "refused"),
+        (["settled", "failed"], "failed"),
+    ],
+)
+def test_functions_that_share_a_queue(verdicts: list[Any], worst: str) -> None:
+    """An event is settled when one function wanted it and none has trouble with it."""
+    targets = [Recorder(lambda _, verdict=verdict: Verdict(verdict)) for verdict in verdicts]
+    assert EveryTarget(targets).send(ONE).outcome == worst
+    assert [target.events for target in targets] == [[ONE], [ONE]]
 
 
 class Recorder:
@@ -184,7 +205,8 @@ def test_nothing_is_sent_without_go(tmp_path: Path, capsys: pytest.CaptureFixtur
         (["x", "--rate", "nan"], "argument --rate"),
         (["x", "--most", "0"], "argument --most"),
         (["x", "--go", "--dry-run"], "not allowed with"),
-        ([], "required"),
+        ([], "name a FILE or a --queue"),
+        (["x", "--queue", "q"], "name a FILE or a --queue"),
     ],
 )
 def test_misuse_is_told(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
