@@ -112,6 +112,17 @@ def test_a_refused_call_lets_the_neighbours_in(product: Product) -> None:
     assert attach_counts(product) == {0, 1}
 
 
+def test_a_refused_call_does_not_make_many(product: Product) -> None:
+    """After a refusal calls grow again, so a large batch still takes few of them."""
+    product.cloud.add_fault(
+        Fault(service="cs", action="AttachInstances", times=1, status=400, code="InvalidParameter")
+    )
+    answer: Any = product.attach(batch([ready(one) for one in FLEET]))
+    assert answer["counts"] == {"attaching": len(FLEET)}
+    assert attach_counts(product) == {1}
+    assert product.writes() == ["AttachInstances"] * 8
+
+
 def test_a_batch_may_be_larger_than_an_event(product: Product) -> None:
     """The limit of one event is none for an array of them."""
     events = batch([message(ready(one, note="x" * 30_000)) for one in FLEET])

@@ -103,10 +103,11 @@ class EdgeApplier:
             some = tuple(waiting[:size])
             sent = self._send(action.binding, some)
             if size > 1 and sent.refused:
-                # Nothing was accepted, and one bad id must not keep its neighbours out.
-                size = 1
+                # Nothing was accepted, and one bad id must not keep its neighbours out: halves find it soon.
+                size //= 2
                 continue
             waiting = waiting[size:]
+            size = size if sent.refused else min(size * 2, self._ids_per_call)
             calls.append(sent)
             accepted += sent.accepted()
             refusals = refusals + 1 if not sent.accepted() else 0
