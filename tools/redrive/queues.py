@@ -20,7 +20,8 @@ class QueueSource:
     """Messages of a queue.
 
     A message that is left comes back when its time out of sight is over, and is then not sent a second time.
-    The run ends when the queue has no message to receive, or when as many came back as were left.
+    The run ends when the queue has no message to receive, or when more came back in a row than
+    were left: each that comes back is out of sight again, so a new one would have come by then.
 
     Args:
         queue: is asked at once how it stands.
@@ -42,10 +43,11 @@ class QueueSource:
         while (message := self._queue.receive()) is not None:
             if message.message_id in seen:
                 came_back += 1
-                if came_back >= len(self._held):
+                if came_back > len(self._held):
                     return
                 continue
             seen.add(message.message_id)
+            came_back = 0
             self._held[message.message_id] = (
                 self._queue.hold(message, self._seconds) if self._holds else message
             )

@@ -12,9 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fctoolkit.credentials import Credentials
+from fctoolkit.mns.client import Queue
+from fctoolkit.transport import open_http
 from tests.support.dead_letters import record
+from tests.support.queues import QUEUE, seed_queue
 from tools.redrive.__main__ import FileSource, main
 from tools.redrive.files import messages_in
+from tools.redrive.queues import QueueSource
 from tools.redrive.run import Display, redrive
 from tools.redrive.targets import EveryTarget, Verdict, verdict_of
 from tools.signed import Answer
@@ -22,6 +27,8 @@ from tools.signed import Answer
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from localcloud import LocalCloud
 
 ONE = b'{"id": "1",  "n": 1.0}'
 TWO = b'{"id":"\xc3\xa9"}'
@@ -224,3 +231,19 @@ def test_what_is_missing_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[s
     file.write_bytes(ONE)
     assert main([str(file), "--go", "--to", "http://127.0.0.1:9/"]) == 2
     assert "ALIBABA_CLOUD_ACCESS_KEY_ID" in capsys.readouterr().err
+
+
+def test_a_message_that_comes_back_in_a_run_is_not_sent_again(cloud: LocalCloud) -> None:
+    """Functions that take longer than messages are out of sight do not make a run endless."""
+    seed_queue(cloud, ONE, TWO, ONE)
+
+    def refuse_late(_: bytes) -> Verdict:
+        cloud.advance(1000)
+        return Verdict("refused")
+
+    target, told = Recorder(refuse_late), Display(io.StringIO(), io.StringIO())
+    with open_http(transport=cloud.transport) as http:
+        queue = Queue(http, Credentials("test", "test"), "http://127.0.0.1", QUEUE)
+        tally = redrive(QueueSource(queue, 1), target, told, most=9, pause=lambda: False)
+    assert sorted(target.events) == sorted([ONE, TWO, ONE])
+    assert tally.outcomes == Counter(refused=3)
