@@ -146,3 +146,10 @@ def test_an_item_that_looks_like_a_request_is_not_answered(product: Product) -> 
     with pytest.raises(NotSettledError, match=r"2 of 3 not settled"):
         product.attach(batch(events))
     assert product.writes() == ["AttachInstances"]
+
+
+def test_a_batch_of_too_many_items_raises(product: Product) -> None:
+    """Many tiny items are refused as a whole, before each is looked at."""
+    with pytest.raises(NotSettledError, match="a batch of at most 10000 events, found 10001"):
+        product.attach(batch([0] * 10_001))
+    assert product.cloud.calls == []

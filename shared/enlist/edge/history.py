@@ -97,11 +97,9 @@ def _without_effect(task: Task, instance_id: str) -> bool:
 
 
 def _has_just_attached(task: Task, instance_id: str, now: datetime) -> bool:
-    return (
-        not is_removal(task)
-        and task.state_of(instance_id) is TaskState.SUCCESS
-        and ended_within(task, NODE_LIST_LAG, now)
-    )
+    # A task that goes on for others has no end yet that could be long ago.
+    is_late = task.overall is not TaskState.UNFINISHED and not ended_within(task, NODE_LIST_LAG, now)
+    return not is_removal(task) and task.state_of(instance_id) is TaskState.SUCCESS and not is_late
 
 
 def _unfinished(task: Task, cluster_id: str) -> tuple[Result, str]:

@@ -28,6 +28,9 @@ LIMIT_BYTES = 256 * 1024
 BATCH_LIMIT_BYTES = 8 * 1024 * 1024
 """What an array of events may have: a hundred messages of 64 KB, a queue's largest, and their frames."""
 
+MOST_ITEMS = 10_000
+"""Events in one batch. Each costs time and memory to read; windows of triggers are far smaller."""
+
 MNS_MESSAGE = "mns:Queue:SendMessage"
 """The type of a CloudEvent that carries a message of an MNS queue."""
 
@@ -119,6 +122,8 @@ def parse_event(raw: bytes | str, *, limit_bytes: int = LIMIT_BYTES, max_depth: 
             raise EventError(error.path, error.expected, error.found) from None
         return RawEvent(body)
     if isinstance(value, list):
+        if len(value) > MOST_ITEMS:
+            raise EventError("", f"a batch of at most {MOST_ITEMS} events", str(len(value)))
         return EventBatch(tuple(_item(item, (index,), max_depth) for index, item in enumerate(value)))
     return _event_of(value, body, ())
 

@@ -84,6 +84,13 @@ def only(made: Plan) -> Outcome:
     return outcome
 
 
+@pytest.mark.parametrize(("home", "result"), [("c1", "attached"), ("c9", "rejected")])
+def test_a_task_that_goes_on_for_others_has_no_old_end(home: str, result: str) -> None:
+    """Its part has succeeded and the task still runs: the instance is attached, however old the time."""
+    running = task("running", "success", age=timedelta(days=2), cluster_id=home)
+    assert only(decide(view(tasks={"i-1": (running,)}))).result.value == result
+
+
 def test_a_ready_instance_is_attached() -> None:
     """An instance that meets every rule, and nothing else, becomes an action."""
     made = decide(VIEW)
