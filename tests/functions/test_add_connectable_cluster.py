@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -25,18 +25,7 @@ from tests.support.product import (
     still_cloud,
 )
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 EVENT = custom_event(ES_ID, kind="search")
-
-
-@pytest.fixture
-def product(tmp_path: Path) -> Product:
-    """Both functions and a small account: an instance that must be connected with a hub."""
-    cloud = still_cloud()
-    seed(cloud)
-    return Product(cloud, tmp_path)
 
 
 def only(answer: Any) -> dict[str, Any]:

@@ -23,19 +23,10 @@ from tests.support.product import (
     sample,
     seed,
     state_of,
-    still_cloud,
 )
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-@pytest.fixture
-def product(tmp_path: Path) -> Product:
-    """Both functions and a small account: one running edge cluster, one instance that belongs to it."""
-    cloud = still_cloud()
-    seed(cloud)
-    return Product(cloud, tmp_path)
 
 
 def only(answer: Any) -> dict[str, Any]:

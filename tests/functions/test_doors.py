@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -24,19 +24,7 @@ from tests.support.product import (
     http_event,
     sample,
     seed,
-    still_cloud,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-
-@pytest.fixture
-def product(tmp_path: Path) -> Product:
-    """Both functions and a small account."""
-    cloud = still_cloud()
-    seed(cloud)
-    return Product(cloud, tmp_path)
 
 
 def changed(name: str, **changes: Any) -> bytes:

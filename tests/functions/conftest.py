@@ -1,0 +1,20 @@
+"""What the tests of the functions share; a file with another account makes a fixture of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.product import Product, seed, still_cloud
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def product(tmp_path: Path) -> Product:
+    """Both functions and a small account: a cluster and a machine for it, a pair that must be connected."""
+    cloud = still_cloud()
+    seed(cloud)
+    return Product(cloud, tmp_path)
