@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hmac
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +12,9 @@ from typing import TYPE_CHECKING
 from localcloud.errors import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from localcloud.message import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,26 @@ class Claim:
         if not self.security_token:
             return self.string_to_sign
         return self.string_to_sign.replace(self.security_token, "***")
+
+
+def key_and_signature(request: Request, scheme: str) -> tuple[str, str]:
+    """What stands in an `Authorization: SCHEME KEY:signature`; refuses one that is incomplete."""
+    key, _, signature = request.header("authorization").removeprefix(f"{scheme} ").partition(":")
+    if not (request.header("authorization").startswith(f"{scheme} ") and key and signature):
+        raise Refusal(
+            400, "IncompleteSignature", f"Authorization must read {scheme} ACCESS_KEY_ID:SIGNATURE."
+        )
+    return key, signature
+
+
+def vendor_headers(request: Request, prefix: str) -> Iterator[str]:
+    """The headers with a prefix as the older signatures have them, `name:value`, sorted."""
+    return (f"{name}:{value}" for name, value in sorted(request.headers.items()) if name.startswith(prefix))
+
+
+def base64_hmac(key: str, text: str, algorithm: str) -> str:
+    """The HMAC of a text, as the older signatures write it."""
+    return base64.b64encode(hmac.new(key.encode(), text.encode(), algorithm).digest()).decode()
 
 
 def read_iso_time(text: str, refusal_code: str) -> float:

@@ -8,14 +8,17 @@ Source: https://help.aliyun.com/document_detail/52877.html, and the client aliyu
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from localcloud.errors import Refusal
-from localcloud.signatures.claim import Claim, read_http_date
+from localcloud.signatures.claim import (
+    Claim,
+    base64_hmac,
+    key_and_signature,
+    read_http_date,
+    vendor_headers,
+)
 from localcloud.signatures.roa import refuse_other_body
 
 if TYPE_CHECKING:
@@ -24,12 +27,9 @@ if TYPE_CHECKING:
 
 def read(request: Request) -> Claim:
     """The claim in the `Authorization` header; refuses one that is incomplete."""
-    authorization = request.header("authorization")
-    if not authorization:
+    if not request.header("authorization"):
         raise Refusal(400, "MissingAuthorization", "The request is not signed: Authorization is mandatory.")
-    key, separator, signature = authorization.removeprefix("FC ").partition(":")
-    if not (authorization.startswith("FC ") and key and separator and signature):
-        raise Refusal(400, "IncompleteSignature", "Authorization must read FC ACCESS_KEY_ID:SIGNATURE.")
+    key, signature = key_and_signature(request, "FC")
     if not request.header("date"):
         raise Refusal(400, "MissingDate", "required HTTP header Date was not specified")
     refuse_other_body(request)
@@ -47,11 +47,9 @@ def read(request: Request) -> Claim:
 def string_to_sign(request: Request) -> str:
     """The text that is signed: method, standard headers, the `x-fc-` headers sorted, and the decoded path."""
     standard = (request.header(name) for name in ("content-md5", "content-type", "date"))
-    vendor = (
-        f"{name}:{value}" for name, value in sorted(request.headers.items()) if name.startswith("x-fc-")
-    )
+    vendor = vendor_headers(request, "x-fc-")
     return "\n".join((request.method, *standard, *vendor, unquote(request.path)))
 
 
 def _sign(text: str, secret: str) -> str:
-    return base64.b64encode(hmac.new(secret.encode(), text.encode(), hashlib.sha256).digest()).decode()
+    return base64_hmac(secret, text, "sha256")

@@ -11,11 +11,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import hmac
 from typing import TYPE_CHECKING
 
 from localcloud.errors import Refusal
-from localcloud.signatures.claim import Claim, read_http_date
+from localcloud.signatures.claim import (
+    Claim,
+    base64_hmac,
+    key_and_signature,
+    read_http_date,
+    vendor_headers,
+)
 
 if TYPE_CHECKING:
     from localcloud.message import Request
@@ -23,12 +28,9 @@ if TYPE_CHECKING:
 
 def read(request: Request) -> Claim:
     """The claim in the `Authorization` header; refuses one that is incomplete."""
-    authorization = request.header("authorization")
-    if not authorization:
+    if not request.header("authorization"):
         raise Refusal(400, "MissingAuthorization", "Authorization header is required.")
-    key, separator, signature = authorization.removeprefix("MNS ").partition(":")
-    if not (authorization.startswith("MNS ") and key and separator and signature):
-        raise Refusal(400, "IncompleteSignature", "Authorization must read MNS ACCESS_KEY_ID:SIGNATURE.")
+    key, signature = key_and_signature(request, "MNS")
     date = request.header("x-mns-date") or request.header("date")
     if not date:
         raise Refusal(400, "MissingDate", "Date header is required.")
@@ -48,9 +50,7 @@ def string_to_sign(request: Request) -> str:
     """The text that is signed: method, standard headers, the `x-mns-` headers sorted, path and query."""
     date = request.header("x-mns-date") or request.header("date")
     standard = (request.header("content-md5"), request.header("content-type"), date)
-    vendor = (
-        f"{name}:{value}" for name, value in sorted(request.headers.items()) if name.startswith("x-mns-")
-    )
+    vendor = vendor_headers(request, "x-mns-")
     resource = f"{request.path}?{request.query}" if request.query else request.path
     return "\n".join((request.method, *standard, *vendor, resource))
 
@@ -64,4 +64,4 @@ def _refuse_other_body(request: Request) -> None:
 
 
 def _sign(text: str, secret: str) -> str:
-    return base64.b64encode(hmac.new(secret.encode(), text.encode(), hashlib.sha1).digest()).decode()
+    return base64_hmac(secret, text, "sha1")

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import hmac
 from typing import TYPE_CHECKING
 
 from localcloud.errors import Refusal
-from localcloud.signatures.claim import Claim, read_http_date
+from localcloud.signatures.claim import (
+    Claim,
+    base64_hmac,
+    key_and_signature,
+    read_http_date,
+    vendor_headers,
+)
 
 if TYPE_CHECKING:
     from localcloud.message import Request
@@ -19,9 +24,7 @@ def read(request: Request) -> Claim:
 
     Some clients send no nonce: then there is none to check.
     """
-    key, separator, signature = request.header("authorization").removeprefix("acs ").partition(":")
-    if not (key and separator and signature):
-        raise Refusal(400, "IncompleteSignature", "Authorization must read acs ACCESS_KEY_ID:SIGNATURE.")
+    key, signature = key_and_signature(request, "acs")
     method = request.header("x-acs-signature-method")
     if method not in {"", "HMAC-SHA1"}:
         raise Refusal(400, "InvalidSignatureMethod", f"x-acs-signature-method {method} is not HMAC-SHA1.")
@@ -41,9 +44,7 @@ def read(request: Request) -> Claim:
 def string_to_sign(request: Request) -> str:
     """The text that is signed: standard headers, x-acs headers, and the path with its query decoded."""
     standard = (request.header(name) for name in ("accept", "content-md5", "content-type", "date"))
-    vendor = (
-        f"{name}:{value}" for name, value in sorted(request.headers.items()) if name.startswith("x-acs-")
-    )
+    vendor = vendor_headers(request, "x-acs-")
     pairs = (f"{name}={value}" if value else name for name, value in sorted(request.query_pairs()))
     query = "&".join(pairs)
     resource = f"{request.path}?{query}" if query else request.path
@@ -61,4 +62,4 @@ def refuse_other_body(request: Request) -> None:
 
 
 def _sign(text: str, secret: str) -> str:
-    return base64.b64encode(hmac.new(secret.encode(), text.encode(), hashlib.sha1).digest()).decode()
+    return base64_hmac(secret, text, "sha1")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from localcloud.errors import Refusal
-from localcloud.signatures.claim import Claim, read_iso_time
+from localcloud.signatures.claim import Claim, base64_hmac, read_iso_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,5 +47,4 @@ def string_to_sign(method: str, parameters: Mapping[str, str]) -> str:
 
 
 def _sign(text: str, secret: str) -> str:
-    key = f"{secret}&".encode()
-    return base64.b64encode(hmac.new(key, text.encode(), hashlib.sha1).digest()).decode()
+    return base64_hmac(f"{secret}&", text, "sha1")
