@@ -28,6 +28,12 @@ _ENS = ["acs.ens", "acs:ens"]
 _ELASTICSEARCH = ["acs.elasticsearch", "acs:elasticsearch"]
 _CREATED = ["EnsInstance:Create", "EnsInstance[Create"]
 _CREATE = ["createInstance", "CreateInstance", "create", "Create"]
+_ENS_CALL: EventPattern = {"source": _ENS, "type": [{"prefix": "ens:ActionTrail:"}]}
+_ELASTICSEARCH_CALL: EventPattern = {
+    "source": _ELASTICSEARCH,
+    "type": [{"prefix": "elasticsearch:ActionTrail:"}],
+}
+_ORDERS: EventPattern = {"eventName": [*_CREATE, "RunInstances"]}
 _SUCCEEDED = [{"exists": False}]
 """ActionTrail reports calls that failed, too: those carry an errorCode."""
 
@@ -72,18 +78,10 @@ SOURCES: Mapping[Kind, tuple[Source, ...]] = {
         Source(
             "ens-ordered",
             (
-                {
-                    "source": _ENS,
-                    "type": [{"prefix": "ens:ActionTrail:"}],
-                    "data": {"eventName": [*_CREATE, "RunInstances"]},
-                },
-                {"serviceName": ["Ens", "ENS", "ens"], "eventName": [*_CREATE, "RunInstances"]},
+                {**_ENS_CALL, "data": _ORDERS},
+                {"serviceName": ["Ens", "ENS", "ens"], **_ORDERS},
             ),
-            {
-                "source": _ENS,
-                "type": [{"prefix": "ens:ActionTrail:"}],
-                "data": {"eventName": [*_CREATE, "RunInstances"], "errorCode": _SUCCEEDED},
-            },
+            {**_ENS_CALL, "data": {**_ORDERS, "errorCode": _SUCCEEDED}},
         ),
         Source("ens-ready", ({"source": [CUSTOM_SOURCE], "type": ["ens:Instance:Ready"]},)),
     ),
@@ -91,18 +89,10 @@ SOURCES: Mapping[Kind, tuple[Source, ...]] = {
         Source(
             "elasticsearch-created",
             (
-                {
-                    "source": _ELASTICSEARCH,
-                    "type": [{"prefix": "elasticsearch:ActionTrail:"}],
-                    "data": {"eventName": _CREATE},
-                },
+                {**_ELASTICSEARCH_CALL, "data": {"eventName": _CREATE}},
                 {"serviceName": ["Elasticsearch", "elasticsearch"], "eventName": _CREATE},
             ),
-            {
-                "source": _ELASTICSEARCH,
-                "type": [{"prefix": "elasticsearch:ActionTrail:"}],
-                "data": {"eventName": _CREATE, "errorCode": _SUCCEEDED},
-            },
+            {**_ELASTICSEARCH_CALL, "data": {"eventName": _CREATE, "errorCode": _SUCCEEDED}},
         ),
         Source(
             "elasticsearch-discovered",
