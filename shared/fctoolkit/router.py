@@ -151,9 +151,7 @@ class EventRouter:
     def dispatch(self, raw: bytes | str, context: Context) -> JsonValue:
         """Parse what FC delivered and `route` it. Raises EventError when it cannot be read."""
         body = raw if isinstance(raw, bytes) else raw.encode("utf-8", "surrogatepass")
-        # A batch may carry anything, so also what looks like a request; it is never answered for one.
-        is_request = not is_array(body) and all(key in body for key in _HTTP_KEYS)
-        if len(body) > self._limit_bytes and is_request:
+        if len(body) > self._limit_bytes and _looks_like_request(body):
             # Answered without being read: its caller sent too much, and shall hear so.
             message = f"The request may have {self._limit_bytes} bytes as an event; it has {len(body)}."
             return (
@@ -241,6 +239,11 @@ def _names(segments: tuple[str, ...]) -> Iterator[str]:
         if not (segment[0] == "{" and segment[-1] == "}" and segment[1:-1].isidentifier()):
             raise ValueError(f"the path segment {segment!r} is neither text nor {{name}}")
         yield segment
+
+
+def _looks_like_request(body: bytes) -> bool:
+    # A batch may carry anything, so also what looks like a request; it is never answered for one.
+    return not is_array(body) and all(key in body for key in _HTTP_KEYS)
 
 
 def _description(event: Event) -> str:
