@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
 from enlist.bindings.packed import load_bindings
 from enlist.doors import Doors
+from enlist.effects import Effects
 from enlist.means import Means
 from enlist.settings import Settings
 from enlist.signals import Signal, SignalRules
 from fctoolkit import logging as json_logging
 from fctoolkit.client import ApiClient
-from fctoolkit.clock import SYSTEM_CLOCK, Clock
-from fctoolkit.context import Context, deadline_of
+from fctoolkit.context import Context, deadline_of, timeout_of
 from fctoolkit.credentials import resolve_credentials
-from fctoolkit.transport import HttpClient, open_http
+from fctoolkit.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from enlist.bindings.model import Bindings
     from enlist.outcomes import Report
     from enlist.sources import Kind
+    from fctoolkit.idempotency.guard import Guard
+    from fctoolkit.idempotency.store import Store
     from fctoolkit.jsontypes import JsonObject, JsonValue
+
+
+_LOG = logging.getLogger(__name__)
+
+EFFECTS = Effects()
+"""The real world."""
 
 
 class Job(Protocol):
@@ -43,8 +52,7 @@ class Function:
         job: what it does about them.
         path: name of its HTTP route beside `/`.
         environ: where settings and credentials are read.
-        http: the connection pool; by default one to the network, opened when it is first needed.
-        clock: where time comes from.
+        effects: what it touches the world with; opened when it is first needed.
     """
 
     def __init__(
@@ -54,30 +62,35 @@ class Function:
         path: str,
         *,
         environ: Mapping[str, str] = os.environ,
-        http: Callable[[], HttpClient] = open_http,
-        clock: Clock = SYSTEM_CLOCK,
+        effects: Effects = EFFECTS,
     ) -> None:
         self._kind: Kind = kind
         self._job = job
         self._path = path
         self._environ = environ
-        self._open_http = http
-        self._clock = clock
+        self._effects = effects
         self._lock = Lock()
         self._doors: Doors | None = None
+        self._settings = Settings()
+        self._store: Store | None = None
 
     def initialize(self, context: Context) -> None:
-        """FC's initializer: reads settings and bindings and opens the connection pool.
+        """FC's initializer: reads settings and bindings, opens the connection pool and the store of claims.
 
-        Raises `ConfigurationError` when something is wrong with them, so that the instance never starts.
+        Raises `ConfigurationError` when something is wrong with them, so that the instance never starts. A
+        store that cannot be reached just now is left to the invocations.
         """
         with json_logging.log_context(request_id=context.request_id, function=context.function.name):
             self._ready()
+            try:
+                self._guard(context)
+            except StoreError as error:
+                _LOG.warning("the store is not open yet: %s", error)
 
     def handle(self, raw: bytes, context: Context) -> JsonValue:
         """FC's handler.
 
-        Raises `NotSettledError` when something could not be settled, and the `ApiError` tree or
+        Raises `NotSettledError` when something could not be settled, and the `ApiError` tree, `StoreError` or
         `ConfigurationError` when nothing could be.
         """
         with json_logging.invocation(context):
@@ -91,20 +104,41 @@ class Function:
             return self._doors
 
     def _build(self) -> Doors:
-        settings = Settings.from_environment(self._environ)
+        settings = self._settings = Settings.from_environment(self._environ)
         rules = SignalRules.of(self._kind, settings.signals)
         bindings = load_bindings(settings.bindings_path)
-        client = ApiClient(self._open_http(), clock=self._clock)
+        effects = self._effects
+        client = ApiClient(effects.http(), clock=effects.clock, random=effects.random, nonce=effects.unique)
 
         def run(signals: Sequence[Signal] | None, context: Context, *, dry_run: bool = False) -> Report:
             # Read anew each time: the role's key changes during the life of an instance.
             credentials = resolve_credentials(self._environ, context)
-            deadline = deadline_of(context, self._clock)
-            session = client.session(credentials, deadline)
-            means = Means(session, settings, bindings, self._clock, deadline, context.region)
+            deadline = deadline_of(context, effects.clock)
+            means = Means(
+                session=client.session(credentials, deadline),
+                settings=settings,
+                bindings=bindings,
+                clock=effects.clock,
+                deadline=deadline,
+                function_region=context.region,
+                together=effects.together,
+                guard=self._guard(context),
+            )
             return self._job(means, signals, dry_run=dry_run)
 
         return Doors(rules, run, self._path, _health(self._kind, bindings))
+
+    def _guard(self, context: Context) -> Guard | None:
+        """Claims for one invocation, in the store that is opened once; None where no store is named."""
+        if not self._settings.store:
+            return None
+        from fctoolkit.idempotency.guard import Guard  # noqa: PLC0415  # nobody without a store pays for it
+
+        with self._lock:
+            if self._store is None:
+                self._store = self._effects.store(self._settings.store, self._effects.clock)
+        clock, unique = self._effects.clock, self._effects.unique
+        return Guard(self._store, timeout=timeout_of(context), clock=clock, tokens=unique)
 
 
 def _health(kind: Kind, bindings: Bindings) -> JsonObject:

@@ -10,9 +10,11 @@ if TYPE_CHECKING:
     from enlist.clients.wire import Session
     from enlist.settings import Settings
     from fctoolkit.clock import Clock, Deadline
+    from fctoolkit.idempotency.guard import Guard
+    from fctoolkit.together import Together
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
     """What a job is given for one invocation.
 
@@ -23,6 +25,8 @@ class Means:
         clock: says when it is, and waits.
         deadline: by when it must be done.
         function_region: API region the function runs in.
+        together: does many looks.
+        guard: makes claims; None where no store is named.
     """
 
     session: Session
@@ -31,3 +35,5 @@ class Means:
     clock: Clock
     deadline: Deadline
     function_region: str
+    together: Together
+    guard: Guard | None

@@ -2,6 +2,8 @@
 
 ENLIST_BINDINGS       path of a bindings file, YAML or packed JSON; default: bindings.json beside the code
 ENLIST_SIGNALS        JSON, which events count as signals; see `enlist.signals`
+ENLIST_STORE          URL of the store of claims, redis://… or sqlite:///…; default: none. See docs/stores.md
+ENLIST_ATTEMPTS       attempts that fail before an instance is quarantined, 1 to 100; default 5; with a store
 ENLIST_IDS_PER_CALL   instances attached in one call, 1 to 100; default 20, the vendor documents no limit
 ENLIST_TASK_WAIT      seconds to wait for a cluster task after an attach; default 0
 ENLIST_ENDPOINT_URL   one address for all services; ENLIST_ENDPOINT_URL_CS, _ENS, _ELASTICSEARCH for one
@@ -30,7 +32,10 @@ _LONGEST_TASK_WAIT = 3600.0
 IDS_PER_CALL = 20
 """Unless ENLIST_IDS_PER_CALL says otherwise. The vendor documents no limit; its samples have two."""
 
-_MOST_IDS_PER_CALL = 100
+ATTEMPTS = 5
+"""Unless ENLIST_ATTEMPTS says otherwise: each attempt may reload the machine."""
+
+_MOST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,8 @@ class Settings:
     Attributes:
         bindings_path: the bindings file.
         signals: the text of ENLIST_SIGNALS, empty for the defaults.
+        store: URL of the store of claims, which may hold a password; empty for none.
+        attempts: attempts that fail before an instance is quarantined, 1 to 100.
         task_wait: seconds, 0 to 3600.
         ids_per_call: instances in one AttachInstances, 1 to 100.
         endpoints: where the services are.
@@ -47,6 +54,8 @@ class Settings:
 
     bindings_path: str = PACKED_BINDINGS
     signals: str = ""
+    store: str = field(default="", repr=False)
+    attempts: int = ATTEMPTS
     task_wait: float = 0.0
     ids_per_call: int = IDS_PER_CALL
     endpoints: Endpoints = field(default_factory=Endpoints)
@@ -54,18 +63,15 @@ class Settings:
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:
         """Reads the variables above. Raises `ConfigurationError` naming the one at fault."""
-        if environ.get("ENLIST_STORE"):
-            raise ConfigurationError(
-                "ENLIST_STORE: this version keeps no store; it looks at nodes, tasks and connections before "
-                "it acts. Unset the variable and keep reservedConcurrency at 1"
-            )
         code = environ.get("FC_FUNC_CODE_PATH", "").rstrip("/")
         packed = f"{code}/{PACKED_BINDINGS}" if code else PACKED_BINDINGS
         return cls(
             bindings_path=environ.get("ENLIST_BINDINGS") or packed,
             signals=environ.get("ENLIST_SIGNALS", ""),
+            store=environ.get("ENLIST_STORE", "").strip(),
+            attempts=_number("ENLIST_ATTEMPTS", environ, ATTEMPTS),
             task_wait=_task_wait(environ.get("ENLIST_TASK_WAIT", "")),
-            ids_per_call=_ids_per_call(environ.get("ENLIST_IDS_PER_CALL", "")),
+            ids_per_call=_number("ENLIST_IDS_PER_CALL", environ, IDS_PER_CALL),
             endpoints=_endpoints(environ),
         )
 
@@ -80,13 +86,15 @@ def _task_wait(text: str) -> float:
     return seconds
 
 
-def _ids_per_call(text: str) -> int:
+def _number(name: str, environ: Mapping[str, str], default: int) -> int:
+    """A number from 1 to 100."""
+    text = environ.get(name, "")
     if not text:
-        return IDS_PER_CALL
-    ids = int(text) if re.fullmatch(r"[1-9][0-9]{0,2}", text) else 0
-    if not 1 <= ids <= _MOST_IDS_PER_CALL:
-        raise ConfigurationError(f"ENLIST_IDS_PER_CALL: expected a number from 1 to 100, found {text[:40]!r}")
-    return ids
+        return default
+    number = int(text) if re.fullmatch(r"[1-9][0-9]{0,2}", text) else 0
+    if not 1 <= number <= _MOST:
+        raise ConfigurationError(f"{name}: expected a number from 1 to {_MOST}, found {text[:40]!r}")
+    return number
 
 
 def _endpoints(environ: Mapping[str, str]) -> Endpoints:

@@ -59,13 +59,18 @@ class Context(Protocol):
         ...
 
 
+def timeout_of(context: Context) -> float:
+    """Seconds after which FC kills the function; DEFAULT_TIMEOUT_SECONDS when the context does not say."""
+    try:
+        return float(context.function.timeout)
+    except (AttributeError, TypeError, ValueError):
+        return DEFAULT_TIMEOUT_SECONDS
+
+
 def deadline_of(context: Context, clock: Clock = SYSTEM_CLOCK) -> Deadline:
     """The deadline of the invocation that starts now: the function's timeout less `MARGIN_SECONDS`.
 
     A timeout too short for the margin leaves half of itself.
     """
-    try:
-        timeout = float(context.function.timeout)
-    except (AttributeError, TypeError, ValueError):
-        timeout = DEFAULT_TIMEOUT_SECONDS
+    timeout = timeout_of(context)
     return Deadline.after(max(timeout - MARGIN_SECONDS, timeout / 2), clock)

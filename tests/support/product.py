@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from enlist.edge.job import run as run_edge
+from enlist.effects import Effects
 from enlist.function import Function
 from enlist.search.job import run as run_search
 from fctoolkit.client import ApiAnswer, ApiClient, ApiRequest
@@ -166,6 +167,7 @@ class Product:
     search: list[dict[str, Any]] = field(default_factory=lambda: [SEARCH_BINDING])
     environ: dict[str, str] = field(default_factory=dict)
     context: FakeContext = field(default_factory=FakeContext)
+    effects: Effects = field(default_factory=Effects)
 
     def attach(self, raw: bytes) -> Any:
         """What attach_instances returns for an event, on a new instance of the function."""
@@ -217,9 +219,10 @@ class Product:
         # The state clock of the cloud is the function's clock too: waiting lets time pass.
         clock = Clock(now=self.cloud.clock.now, monotonic=self.cloud.clock.now, sleep=self._sleep)
         http = lambda: open_http(transport=self.cloud.transport)  # noqa: E731 -- a factory, as open_http is
+        effects = replace(self.effects, http=http, clock=clock)
         if kind == "edge":
-            return Function("edge", run_edge, "/attach", environ=environ, http=http, clock=clock)
-        return Function("search", run_search, "/connect", environ=environ, http=http, clock=clock)
+            return Function("edge", run_edge, "/attach", environ=environ, effects=effects)
+        return Function("search", run_search, "/connect", environ=environ, effects=effects)
 
     def _sleep(self, seconds: float) -> None:
         self.cloud.advance(seconds)

@@ -124,13 +124,18 @@ def test_an_address_with_a_user_is_refused_and_not_quoted(text: str) -> None:
     assert refused(ENLIST_ENDPOINT_URL=text) == "ENLIST_ENDPOINT_URL: must not hold a user or a password"
 
 
-def test_a_store_is_refused_with_what_to_do_instead() -> None:
-    """Who asks for a store learns that there is none and how the function stays safe without."""
-    message = refused(ENLIST_STORE="redis://:secret@host")
-    assert message.startswith("ENLIST_STORE: this version keeps no store")
-    assert "reservedConcurrency at 1" in message
-    assert "secret" not in message
-    assert Settings.from_environment({"ENLIST_STORE": ""}) == Settings()
+def test_the_store_is_not_shown() -> None:
+    """The URL of a store may hold a password: settings keep it, and do not print it."""
+    settings = Settings.from_environment({"ENLIST_STORE": " redis://:secret@host "})
+    assert settings.store == "redis://:secret@host"
+    assert "secret" not in repr(settings)
+
+
+def test_attempts_before_quarantine_are_a_number() -> None:
+    """ENLIST_ATTEMPTS is a number from 1 to 100, by default 5."""
+    assert Settings().attempts == 5
+    assert Settings.from_environment({"ENLIST_ATTEMPTS": "7"}).attempts == 7
+    assert refused(ENLIST_ATTEMPTS="0").startswith("ENLIST_ATTEMPTS: expected a number from 1 to 100")
 
 
 @pytest.mark.parametrize(("text", "ids"), [("", 20), ("1", 1), ("100", 100)])
