@@ -10,6 +10,7 @@ from fctoolkit.errors import AccessDeniedError, ApiError, PermanentError, Thrott
 from fctoolkit.retry import FailureKind, classify
 
 _FORBIDDEN = 403
+_WAITING_HELPS = frozenset({FailureKind.BUSY, FailureKind.UNDER_WAY, FailureKind.NO_ROOM})
 _NOT_FOUND = re.compile(r"(Error|Err)?(Cluster|Task|Instance)NotFound")
 
 
@@ -39,13 +40,13 @@ def is_not_found(error: ApiError) -> bool:
 def result_of(error: ApiError) -> Result:
     """The result that an API error leads to.
 
-    `deferred` when nothing was done and waiting helps: throttled, the resource is busy, no time was left to
-    begin. `rejected` when the service refuses the request itself. `failed` for all else: what an operator
-    must mend, such as a missing permission, and what has an unclear end.
+    `deferred` when waiting helps: throttled, the resource is busy, the same is under way already, a quota is
+    used up, no time was left to begin. `rejected` when the service refuses the request itself. `failed` for
+    all else: what an operator must mend, such as a missing permission, and what has an unclear end.
     """
     failure = error.failure
-    busy = classify(failure.code, failure.status) is FailureKind.BUSY
-    if isinstance(error, ThrottledError) or busy or failure.attempts == 0:
+    waiting_helps = classify(failure.code, failure.status) in _WAITING_HELPS
+    if isinstance(error, ThrottledError) or waiting_helps or failure.attempts == 0:
         return Result.DEFERRED
     forbidden = isinstance(error, AccessDeniedError) or failure.status == _FORBIDDEN
     if isinstance(error, PermanentError) and not forbidden:

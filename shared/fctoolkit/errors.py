@@ -14,7 +14,7 @@
     ├── StoreError                the store of claims did not do what it was asked
     └── ApiError                  a call to an Alibaba Cloud API did not succeed
         ├── ThrottledError        refused for its rate, before it had an effect
-        ├── TransientError        may go well later: 5xx, time-out, connection lost, resource busy
+        ├── TransientError        may go well later: 5xx, time-out, connection lost, busy, under way
         ├── SignatureError        the signature is not accepted: its date, its key or its token
         ├── PermanentError        repeating it cannot help
         │   └── AccessDeniedError the caller may not do this; carries the access-denied detail

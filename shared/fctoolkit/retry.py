@@ -37,6 +37,10 @@ class FailureKind(Enum):
     """May go well in a moment, but may also have had its effect: only a repeatable call is repeated."""
     BUSY = auto()
     """The resource takes no change in its present state. That lasts minutes: left to the caller."""
+    UNDER_WAY = auto()
+    """The same was asked for before, and is being done or was done: look before asking again."""
+    NO_ROOM = auto()
+    """A quota is used up. A smaller request may fit, and room may come."""
     EXPIRED_DATE = auto()
     """The signature's date was not accepted: repeated once, with the service's time."""
     NONCE_USED = auto()
@@ -44,12 +48,12 @@ class FailureKind(Enum):
     BAD_CREDENTIALS = auto()
     """The key, secret or token is not, or no longer, valid. Fresh ones come with the next invocation."""
     ACCESS_DENIED = auto()
-    """The caller may not do this."""
+    """The caller, or its account, may not do this: somebody must mend that, and it is not the request."""
     PERMANENT = auto()
     """Repeating it cannot help."""
 
 
-_KINDS: Mapping[str, FailureKind] = MappingProxyType(
+KINDS: Mapping[str, FailureKind] = MappingProxyType(
     {
         "QPS Limit Exceeded": FailureKind.THROTTLED,
         "ServiceUnavailable": FailureKind.TRANSIENT,
@@ -58,13 +62,19 @@ _KINDS: Mapping[str, FailureKind] = MappingProxyType(
         "InternalServerError": FailureKind.TRANSIENT,
         "InternalFailure": FailureKind.TRANSIENT,
         "GetCustomerLabelFail": FailureKind.TRANSIENT,
+        "ApiConnectTimeout": FailureKind.TRANSIENT,
+        "ens.interface.error": FailureKind.TRANSIENT,
+        # Some clients read it as "not found". A query that failed says nothing of what is there.
+        "ErrorQueryCluster": FailureKind.TRANSIENT,
         "ErrorClusterState": FailureKind.BUSY,
         "InstanceActivating": FailureKind.BUSY,
         "InstanceStatusNotSupportCurrentAction": FailureKind.BUSY,
         "TargetInstanceStatusNotSupportCurrentAction": FailureKind.BUSY,
         "ConcurrencyUpdateInstanceConflict": FailureKind.BUSY,
         "InstanceDuplicateScheduledTask": FailureKind.BUSY,
-        "TokenPreviousRequestProcessError": FailureKind.BUSY,
+        "IncorrectInstanceStatus": FailureKind.BUSY,
+        "TokenPreviousRequestProcessError": FailureKind.UNDER_WAY,
+        "RepetitionOperationError": FailureKind.UNDER_WAY,
         "InvalidTimeStamp.Expired": FailureKind.EXPIRED_DATE,
         "InvalidTimeStamp.Format": FailureKind.EXPIRED_DATE,
         "IllegalTimestamp": FailureKind.EXPIRED_DATE,
@@ -75,25 +85,31 @@ _KINDS: Mapping[str, FailureKind] = MappingProxyType(
         "NoPermission": FailureKind.ACCESS_DENIED,
         "StatusForbidden": FailureKind.ACCESS_DENIED,
         "ErrorCheckAcl": FailureKind.ACCESS_DENIED,
+        # A role that the service needs, and money: both are the account's.
+        "ErrManagedAddonRoleNotAttach": FailureKind.ACCESS_DENIED,
+        "InsufficientBalance": FailureKind.ACCESS_DENIED,
         "SignatureDoesNotMatch": FailureKind.BAD_CREDENTIALS,
         "IncompleteSignature": FailureKind.BAD_CREDENTIALS,
+        "InvalidSignatureMethod": FailureKind.BAD_CREDENTIALS,
         "UnsupportedHTTPMethod": FailureKind.PERMANENT,
         "ErrorClusterNotFound": FailureKind.PERMANENT,
         "ErrorNodePoolNotFound": FailureKind.PERMANENT,
-        "ErrManagedAddonRoleNotAttach": FailureKind.PERMANENT,
+        "ErrorClusterNameAlreadyExist": FailureKind.PERMANENT,
         "DependencyResourceExist": FailureKind.PERMANENT,
-        "InsufficientBalance": FailureKind.PERMANENT,
+        "AlreadyReceivedInterruptSignal": FailureKind.PERMANENT,
         "InstanceNotFound": FailureKind.PERMANENT,
         "InstanceIdNotFound": FailureKind.PERMANENT,
-        "RepetitionOperationError": FailureKind.PERMANENT,
     }
 )
+"""What each code means that belongs to no family; see `kind_of` for the families."""
 
 ERRORS: Mapping[FailureKind, type[ApiError]] = MappingProxyType(
     {
         FailureKind.THROTTLED: ThrottledError,
         FailureKind.TRANSIENT: TransientError,
         FailureKind.BUSY: TransientError,
+        FailureKind.UNDER_WAY: TransientError,
+        FailureKind.NO_ROOM: PermanentError,
         FailureKind.NONCE_USED: TransientError,
         FailureKind.EXPIRED_DATE: SignatureError,
         FailureKind.BAD_CREDENTIALS: SignatureError,
@@ -103,31 +119,40 @@ ERRORS: Mapping[FailureKind, type[ApiError]] = MappingProxyType(
 )
 """What each kind is raised as."""
 
-LEAVE_DOUBT = frozenset({FailureKind.TRANSIENT, FailureKind.NONCE_USED})
+LEAVE_DOUBT = frozenset({FailureKind.TRANSIENT, FailureKind.NONCE_USED, FailureKind.UNDER_WAY})
 """The kinds after which a call that arrived may have had its effect."""
 
 _THROTTLING = "Throttling"
 _BAD_CREDENTIALS_FAMILIES = ("InvalidAccessKeyId", "InvalidSecurityToken")
-_PERMANENT_FAMILIES = ("Missing", "Invalid", "QuotaExceeded.")
+_NO_ROOM = "QuotaExceeded."
+_PERMANENT_FAMILIES = ("Missing", "Invalid")
 
 
-def classify(code: str, status: int) -> FailureKind:
-    """The kind of a failure, by its code; by its HTTP status when the code is unknown, absent or a number.
+def kind_of(code: str) -> FailureKind | None:
+    """The kind that a code tells by itself; None when it is unknown, absent or a number.
 
     Every code that contains `Throttling` is throttled; every `InvalidAccessKeyId…` and every
-    `InvalidSecurityToken…` is about the credentials. Unknown `Missing…`, `Invalid…` and `QuotaExceeded.…` are
-    permanent at any status. By status: 429 is throttled, 5xx transient, everything else permanent; 403 is
-    access denied when no code says otherwise.
+    `InvalidSecurityToken…` is about the credentials; every `QuotaExceeded.…` is about room. Any other
+    `Missing…` and `Invalid…` is permanent.
     """
-    if code in _KINDS:
-        return _KINDS[code]
+    if code in KINDS:
+        return KINDS[code]
     if _THROTTLING in code:
         return FailureKind.THROTTLED
     if code.startswith(_BAD_CREDENTIALS_FAMILIES):
         return FailureKind.BAD_CREDENTIALS
-    if code.startswith(_PERMANENT_FAMILIES):
-        return FailureKind.PERMANENT
-    return _by_status(status, named=bool(code) and not code.isdigit())
+    if code.startswith(_NO_ROOM):
+        return FailureKind.NO_ROOM
+    return FailureKind.PERMANENT if code.startswith(_PERMANENT_FAMILIES) else None
+
+
+def classify(code: str, status: int) -> FailureKind:
+    """The kind of a failure, by its code (see `kind_of`), and by its HTTP status when that tells none.
+
+    By status: 429 is throttled, 5xx transient, everything else permanent; 403 is access denied when no code
+    says otherwise.
+    """
+    return kind_of(code) or _by_status(status, named=bool(code) and not code.isdigit())
 
 
 def _by_status(status: int, *, named: bool) -> FailureKind:

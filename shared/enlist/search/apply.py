@@ -57,7 +57,7 @@ class SearchApplier:
 
     def _after_error(self, action: Connect, error: ApiError) -> tuple[Result, str]:
         if error.failure.maybe_done and self._is_there(action):
-            return Result.CONNECTED, f"the answer was lost, but the connection is there: {error}"
+            return Result.CONNECTED, f"the answer does not say so, but the connection is there: {error}"
         return result_of(error), str(error)
 
     def _is_there(self, action: Connect) -> bool:

@@ -238,7 +238,7 @@ def test_a_long_message_is_shortened() -> None:
 @pytest.mark.parametrize(
     ("code", "error", "maybe_done"),
     [
-        ("ens.interface.error", PermanentError, False),
+        ("ens.interface.error", TransientError, True),
         ("InternalError", TransientError, True),
         (500, TransientError, True),
         ("403", AccessDeniedError, False),

@@ -137,13 +137,7 @@ def test_a_wait_that_does_not_fit_the_deadline_is_not_begun() -> None:
 
 
 @pytest.mark.parametrize(
-    "code",
-    [
-        "InstanceActivating",
-        "ConcurrencyUpdateInstanceConflict",
-        "TokenPreviousRequestProcessError",
-        "ErrorClusterState",
-    ],
+    "code", ["InstanceActivating", "ConcurrencyUpdateInstanceConflict", "ErrorClusterState"]
 )
 def test_a_busy_resource_is_left_to_the_caller(code: str) -> None:
     """It takes minutes: no attempt is wasted, and nothing was done."""
@@ -152,6 +146,16 @@ def test_a_busy_resource_is_left_to_the_caller(code: str) -> None:
 
     assert isinstance(error, TransientError)
     assert not error.failure.maybe_done
+    assert len(service.requests) == 1
+
+
+def test_what_is_under_way_may_be_done() -> None:
+    """The service is at an earlier copy of the request: not sent again, and the error says to look."""
+    service = Service([refusal("TokenPreviousRequestProcessError"), GOOD])
+    error = failing(service, write(repeatable=True))
+
+    assert isinstance(error, TransientError)
+    assert error.failure.maybe_done
     assert len(service.requests) == 1
 
 

@@ -6,71 +6,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fctoolkit.retry import FailedAttempt, FailureKind, RetryPolicy, classify
-
-TABLE = {
-    FailureKind.THROTTLED: [
-        "Throttling",
-        "Throttling.User",
-        "Throttling.Api",
-        "Rejected.Throttling",
-        "QPS Limit Exceeded",
-    ],
-    FailureKind.TRANSIENT: [
-        "ServiceUnavailable",
-        "ServiceUnavailableTemporary",
-        "InternalError",
-        "InternalServerError",
-        "InternalFailure",
-        "GetCustomerLabelFail",
-    ],
-    FailureKind.BUSY: [
-        "ErrorClusterState",
-        "InstanceActivating",
-        "InstanceStatusNotSupportCurrentAction",
-        "TargetInstanceStatusNotSupportCurrentAction",
-        "ConcurrencyUpdateInstanceConflict",
-        "InstanceDuplicateScheduledTask",
-        "TokenPreviousRequestProcessError",
-    ],
-    FailureKind.EXPIRED_DATE: ["InvalidTimeStamp.Expired", "InvalidTimeStamp.Format", "IllegalTimestamp"],
-    FailureKind.NONCE_USED: ["SignatureNonceUsed"],
-    FailureKind.BAD_CREDENTIALS: [
-        "InvalidAccessKeyId.NotFound",
-        "InvalidAccessKeyId.Inactive",
-        "InvalidSecurityToken.Expired",
-        "InvalidSecurityToken.Malformed",
-        "SignatureDoesNotMatch",
-        "IncompleteSignature",
-    ],
-    FailureKind.ACCESS_DENIED: [
-        "Forbidden",
-        "Forbidden.RAM",
-        "Forbidden.RiskControl",
-        "NoPermission",
-        "StatusForbidden",
-        "ErrorCheckAcl",
-    ],
-    FailureKind.PERMANENT: [
-        "InvalidSignatureMethod",
-        "InvalidApi.NotFound",
-        "UnsupportedHTTPMethod",
-        "MissingParameter",
-        "InvalidParameter.Format",
-        "ErrorClusterNotFound",
-        "ErrorNodePoolNotFound",
-        "QuotaExceeded.Node",
-        "InstanceNotFound",
-        "RepetitionOperationError",
-    ],
-}
+from fctoolkit.retry import KINDS, FailedAttempt, FailureKind, RetryPolicy, classify, kind_of
+from tests.support.vendor_codes import NAMED
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 429, 500, 503])
-@pytest.mark.parametrize(("kind", "code"), [(kind, code) for kind, codes in TABLE.items() for code in codes])
-def test_the_code_decides_whatever_the_status(kind: FailureKind, code: str, status: int) -> None:
+@pytest.mark.parametrize(("name", "kind"), sorted({(code.name, code.kind) for code in NAMED}, key=str))
+def test_the_code_decides_whatever_the_status(name: str, kind: FailureKind, status: int) -> None:
     """The same code comes with different statuses from different services and means the same."""
-    assert kind is classify(code, status)
+    assert classify(name, status) is kind
+
+
+def test_every_code_that_was_seen_is_known_by_name() -> None:
+    """No code of the vendor's pages is left to its status."""
+    assert [code.name for code in NAMED if kind_of(code.name) is None] == []
+
+
+def test_every_code_that_is_known_by_name_is_tried() -> None:
+    """The table of the tests has what the product's table has."""
+    assert set(KINDS) <= {code.name for code in NAMED}
 
 
 @pytest.mark.parametrize("code", ["", "400", "SomethingNobodyListed"])
@@ -141,7 +95,14 @@ def test_a_refused_date_is_repeated_once_and_at_once() -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    [FailureKind.BUSY, FailureKind.BAD_CREDENTIALS, FailureKind.ACCESS_DENIED, FailureKind.PERMANENT],
+    [
+        FailureKind.BUSY,
+        FailureKind.UNDER_WAY,
+        FailureKind.NO_ROOM,
+        FailureKind.BAD_CREDENTIALS,
+        FailureKind.ACCESS_DENIED,
+        FailureKind.PERMANENT,
+    ],
 )
 def test_the_rest_is_never_repeated(kind: FailureKind) -> None:
     """Seconds do not change a busy resource, a key, a permission or a wrong request."""
