@@ -99,7 +99,7 @@ class EdgeApplier:
         waiting, accepted, limit = list(action.instance_ids), 0, action.limit
         size, refusals = self._ids_per_call, 0
         while waiting and accepted < action.most:
-            size = min(size, action.most - accepted)
+            size = min(size, action.most - accepted, len(waiting))
             some = tuple(waiting[:size])
             sent = self._send(action.binding, some)
             if size > 1 and sent.refused:
