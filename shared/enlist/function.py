@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from enlist.bindings.packed import load_bindings
 from enlist.doors import Doors
 from enlist.effects import Effects
+from enlist.ledger import KEEP_SECONDS
 from enlist.means import Means
 from enlist.settings import Settings
 from enlist.signals import Signal, SignalRules
@@ -121,6 +122,7 @@ class Function:
                 clock=effects.clock,
                 deadline=deadline,
                 function_region=context.region,
+                account_id=context.account_id,
                 together=effects.together,
                 guard=self._guard(context),
             )
@@ -137,8 +139,13 @@ class Function:
         with self._lock:
             if self._store is None:
                 self._store = self._effects.store(self._settings.store, self._effects.clock)
-        clock, unique = self._effects.clock, self._effects.unique
-        return Guard(self._store, timeout=timeout_of(context), clock=clock, tokens=unique)
+        return Guard(
+            self._store,
+            timeout=timeout_of(context),
+            keep=KEEP_SECONDS,
+            clock=self._effects.clock,
+            tokens=self._effects.unique,
+        )
 
 
 def _health(kind: Kind, bindings: Bindings) -> JsonObject:

@@ -25,6 +25,7 @@ class Means:
         clock: says when it is, and waits.
         deadline: by when it must be done.
         function_region: API region the function runs in.
+        account_id: the account the function belongs to.
         together: does many looks.
         guard: makes claims; None where no store is named.
     """
@@ -35,5 +36,6 @@ class Means:
     clock: Clock
     deadline: Deadline
     function_region: str
+    account_id: str
     together: Together
     guard: Guard | None

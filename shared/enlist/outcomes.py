@@ -65,6 +65,7 @@ class Outcome:
         standing: an earlier attempt led to this, and it was only found again. A sweep does not raise for it:
             somebody was told already.
         planned: it tells what would be done by a binding that is in mode plan, or without dry run.
+        attempts: how often it was tried; 0 when nothing was tried or there is no store to count.
     """
 
     instance_id: str
@@ -78,11 +79,17 @@ class Outcome:
     duration_ms: int = 0
     standing: bool = False
     planned: bool = False
+    attempts: int = 0
 
     @classmethod
-    def verdict(cls, result: Result, reason: str, *, standing: bool = False) -> Outcome:
+    def verdict(cls, result: Result, reason: str, *, standing: bool = False, attempts: int = 0) -> Outcome:
         """What was decided, before it is said on whom: a planner's rule speaks so."""
-        return cls("", result, reason, standing=standing)
+        return cls("", result, reason, standing=standing, attempts=attempts)
+
+    @property
+    def quarantined(self) -> bool:
+        """Whether it is held because it failed too often."""
+        return self.result is Result.HELD and self.attempts > 0
 
     @property
     def quiet(self) -> bool:
@@ -101,6 +108,7 @@ class Outcome:
             "requestId": self.request_id,
             "field": self.field,
             "durationMs": self.duration_ms,
+            "attempts": self.attempts,
         }
         return {key: value for key, value in record.items() if value not in ("", 0)}
 
@@ -112,8 +120,13 @@ class Report:
     outcomes: tuple[Outcome, ...]
 
     def counts(self) -> dict[str, int]:
-        """How many outcomes of each result, results that did not occur left out."""
-        return dict(sorted(Counter(outcome.result.value for outcome in self.outcomes).items()))
+        """How many outcomes of each result, results that did not occur left out.
+
+        Those `held` because they failed too often are counted once more, as `quarantined`.
+        """
+        counts = Counter(outcome.result.value for outcome in self.outcomes)
+        counts.update("quarantined" for outcome in self.outcomes if outcome.quarantined)
+        return dict(sorted(counts.items()))
 
     def as_record(self, *, quiet: bool = False) -> JsonObject:
         """`{"counts": {...}, "outcomes": [...]}`; `quiet` leaves out what a sweep only counts."""

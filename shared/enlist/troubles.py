@@ -11,6 +11,15 @@ from fctoolkit.retry import FailureKind, classify
 
 _FORBIDDEN = 403
 _WAITING_HELPS = frozenset({FailureKind.BUSY, FailureKind.UNDER_WAY, FailureKind.NO_ROOM})
+_OF_ALL = frozenset(
+    {
+        "DependencyResourceExist",
+        "ErrorClusterNotFound",
+        "ErrorNodePoolNotFound",
+        "InvalidApi.NotFound",
+        "UnsupportedHTTPMethod",
+    }
+)
 _NOT_FOUND = re.compile(r"(Error|Err)?(Cluster|Task|Instance)NotFound")
 
 
@@ -35,6 +44,15 @@ def trouble_of(error: ApiError, doing: str) -> Trouble:
 def is_not_found(error: ApiError) -> bool:
     """Whether a service says that what was asked for is not there, such as `ErrorClusterNotFound`."""
     return isinstance(error, PermanentError) and _NOT_FOUND.fullmatch(error.failure.code) is not None
+
+
+def concerns_all(error: ApiError) -> bool:
+    """Whether more is refused than the one instance or pair that was asked for.
+
+    Room, the cluster, its node pool or the API itself: the next instance would fare no better.
+    """
+    code = error.failure.code
+    return code in _OF_ALL or code.startswith("QuotaExceeded.")
 
 
 def result_of(error: ApiError) -> Result:

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from enlist.errors import NotSettledError
-from fctoolkit.client import ApiRequest
 from localcloud.faults import Fault
 from tests.support.product import (
     ES_ID,
@@ -78,17 +77,7 @@ def test_both_sides_of_a_pair_send_the_same_request(product: Product) -> None:
 def test_connecting_again_after_a_disconnect_is_not_swallowed(product: Product) -> None:
     """The token has a generation: the service does not take a new connection for a repeat of the old one."""
     product.connect(EVENT)
-    product.call(
-        ApiRequest(
-            action="DeleteConnectedCluster",
-            version="2017-06-13",
-            method="DELETE",
-            endpoint="https://elasticsearch.cn-hangzhou.aliyuncs.com",
-            path=f"/openapi/instances/{ES_ID}/connected-clusters",
-            query={"connectedInstanceId": HUB_ID},
-            repeatable=False,
-        )
-    )
+    product.disconnect()
     # Within the hour the service takes it for a repeat: said as it is, not as a connection.
     assert only(product.connect(TIMER))["result"] == "deferred"
     product.cloud.advance(3601)

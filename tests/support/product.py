@@ -199,6 +199,20 @@ class Product:
         )
         self.cloud.advance(120)
 
+    def disconnect(self) -> None:
+        """Takes the connection of the pair away."""
+        self.call(
+            ApiRequest(
+                action="DeleteConnectedCluster",
+                version="2017-06-13",
+                method="DELETE",
+                endpoint="https://elasticsearch.cn-hangzhou.aliyuncs.com",
+                path=f"/openapi/instances/{ES_ID}/connected-clusters",
+                query={"connectedInstanceId": HUB_ID},
+                repeatable=False,
+            )
+        )
+
     def writes(self) -> list[str]:
         """The actions that changed something, in order, refused ones too."""
         return [

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from enlist.clients.cs import AttachInstancesAnswer, AttachInstancesRequest, CsClient, Task, TaskState
-from enlist.edge.history import is_removal
+from enlist.clients.cs import (
+    AttachedItem,
+    AttachInstancesAnswer,
+    AttachInstancesRequest,
+    CsClient,
+    Task,
+    TaskState,
+)
+from enlist.edge.lookagain import look_again
+from enlist.ledger import Hold, Ledger
 from enlist.outcomes import Outcome, Result
-from enlist.troubles import result_of
+from enlist.troubles import concerns_all, result_of
 from fctoolkit.clock import Clock, Deadline
 from fctoolkit.errors import AccessDeniedError, ApiError, PermanentError
 
@@ -18,6 +26,7 @@ if TYPE_CHECKING:
     from enlist.bindings.model import EdgeBinding
     from enlist.edge.plan import Attach
     from enlist.settings import Settings
+    from fctoolkit.jsontypes import JsonObject
 
 TASK_POLL_SECONDS = 5.0
 
@@ -65,19 +74,46 @@ class _Sent:
         return self.result.failure.request_id if isinstance(self.result, ApiError) else self.result.request_id
 
 
+@dataclass(slots=True)
+class _Progress:
+    """How far an action is: what is held, and what was sent."""
+
+    action: Attach
+    holds: dict[str, Hold] = field(default_factory=dict[str, Hold])
+    calls: list[_Sent] = field(default_factory=list[_Sent])
+    refusals: int = 0
+
+    def named(self, instance_id: str, verdict: Outcome) -> Outcome:
+        """The verdict on one of the action's instances."""
+        binding = self.action.binding
+        return replace(verdict, instance_id=instance_id, binding=binding.name, target=binding.cluster)
+
+    def blames_instance(self, sent: _Sent) -> bool:
+        """Whether a call was refused for the sake of its one instance, and not whatever it had named."""
+        answered = any(not isinstance(one.result, ApiError) for one in self.calls)
+        alike = self.refusals >= MOST_REFUSALS or (
+            isinstance(sent.result, ApiError) and concerns_all(sent.result)
+        )
+        return sent.refused and (answered or not alike)
+
+
 class EdgeApplier:
     """Attaches what a plan asks for.
 
     Args:
         cs: the calls.
+        ledger: the claims, one an instance, made directly before its call.
         clock: measures calls, waits between looks at a task.
         settings: how many instances go into a call, and how many seconds to wait for tasks after the last
             attach; 0 leaves them to a sweep.
         deadline: no look at a task begins after it.
     """
 
-    def __init__(self, cs: CsClient, clock: Clock, settings: Settings, deadline: Deadline) -> None:
+    def __init__(
+        self, cs: CsClient, ledger: Ledger, clock: Clock, settings: Settings, deadline: Deadline
+    ) -> None:
         self._cs = cs
+        self._ledger = ledger
         self._clock = clock
         self._task_wait = settings.task_wait
         self._ids_per_call = settings.ids_per_call
@@ -85,37 +121,92 @@ class EdgeApplier:
 
     def apply(self, actions: Sequence[Attach]) -> Iterator[Outcome]:
         """One outcome for each instance of the actions. API errors become outcomes, they are not raised."""
-        calls: list[_Sent] = []
-        for action in actions:
-            yield from self._carry_out(action, calls)
-        # What is unclear is looked at before the wait, which may use up the time.
-        seen = [self._look_again(sent.binding, sent.unclear()) for sent in calls]
-        tasks = self._wait_for(calls)
-        for sent, shown in zip(calls, seen, strict=True):
-            yield from _outcomes(sent, shown, tasks)
+        all_progress = [_Progress(action) for action in actions]
+        for progress in all_progress:
+            yield from self._carry_out(progress)
+        # What is unclear is looked at, and settled, before the wait, which may use up the time.
+        seen = [
+            (progress, sent, self._settle_rest(progress, sent))
+            for progress in all_progress
+            for sent in progress.calls
+        ]
+        tasks = self._wait_for([sent for _, sent, _ in seen])
+        for progress, sent, shown in seen:
+            for outcome in _outcomes(sent, shown, tasks):
+                yield replace(outcome, attempts=progress.holds[outcome.instance_id].attempts)
 
-    def _carry_out(self, action: Attach, calls: list[_Sent]) -> Iterator[Outcome]:
+    def _carry_out(self, progress: _Progress) -> Iterator[Outcome]:
         """Sends the action's calls until enough is accepted; outcomes of those that were not sent at all."""
-        waiting, accepted, limit = list(action.instance_ids), 0, action.limit
-        size, refusals = self._ids_per_call, 0
+        action = progress.action
+        waiting: list[str] = [*action.instance_ids]
+        accepted, limit = 0, action.limit
+        size = self._ids_per_call
         while waiting and accepted < action.most:
-            size = min(size, action.most - accepted, len(waiting))
-            some = tuple(waiting[:size])
-            sent = self._send(action.binding, some)
-            if size > 1 and sent.refused:
-                # Nothing was accepted, and one bad id must not keep its neighbours out: halves find it soon.
-                size //= 2
+            size = min(size, action.most - accepted)
+            denied = self._claim(progress, waiting[:size])
+            for one, verdict in denied.items():
+                yield progress.named(one, verdict)
+            some = tuple(one for one in waiting[:size] if one not in denied)
+            rest = waiting[size:]
+            if not some:
+                waiting = rest
                 continue
-            waiting = waiting[size:]
+            sent = self._send(action.binding, some)
+            if len(some) > 1 and sent.refused:
+                # Nothing was accepted, and one bad id must not keep its neighbours out: halves find it soon.
+                size, waiting = len(some) // 2, [*some, *rest]
+                continue
+            waiting = rest
             size = size if sent.refused else min(size * 2, self._ids_per_call)
-            calls.append(sent)
+            progress.calls.append(sent)
+            self._settle_answered(progress, sent)
             accepted += sent.accepted()
-            refusals = refusals + 1 if not sent.accepted() else 0
-            if isinstance(sent.result, ApiError) and (not sent.refused or refusals == MOST_REFUSALS):
+            progress.refusals = progress.refusals + 1 if not sent.accepted() else 0
+            if isinstance(sent.result, ApiError) and (not sent.refused or progress.refusals == MOST_REFUSALS):
                 limit = f"not tried, because calls before it did not succeed: {sent.result}"
                 break
         for one in waiting:
-            yield Outcome(one, Result.DEFERRED, limit, action.binding.name, action.binding.cluster)
+            if one in progress.holds:
+                progress.holds[one].give_back()
+            yield progress.named(one, Outcome.verdict(Result.DEFERRED, limit))
+
+    def _claim(self, progress: _Progress, ids: Sequence[str]) -> dict[str, Outcome]:
+        """Claims those of the ids that are not held yet; verdicts on those that may not be attached now."""
+        action, denied, doubtful = progress.action, dict[str, Outcome](), list[str]()
+        for one in ids:
+            if one in progress.holds:
+                continue
+            granted = self._ledger.claim(
+                one, retried=one in action.retried, revoked=action.revoked.get(one, "")
+            )
+            if isinstance(granted, Outcome):
+                denied[one] = granted
+                continue
+            progress.holds[one] = granted
+            if granted.must_look:
+                doubtful.append(one)
+        return {**denied, **self._look_before(progress, doubtful)}
+
+    def _look_before(self, progress: _Progress, ids: Sequence[str]) -> dict[str, Outcome]:
+        """Looks once more for ids that an attempt before may have attached since they were looked at."""
+        if not ids:
+            return {}
+        binding, found = progress.action.binding, dict[str, Outcome]()
+        try:
+            shown = look_again(self._cs, binding, ids, self._clock)
+        except ApiError as error:
+            for one in ids:
+                progress.holds[one].give_back()
+            why = f"an earlier attempt may have attached it, and looking did not succeed: {error}"
+            return {one: Outcome.verdict(result_of(error), why) for one in ids}
+        for one in ids:
+            if one in shown.joining:
+                progress.holds[one].done(_record(binding))
+                found[one] = Outcome.verdict(Result.ATTACHING, "an earlier attempt was accepted after all")
+            elif one in shown.present:
+                progress.holds[one].give_back()
+                found[one] = Outcome.verdict(Result.DEFERRED, "the cluster may have it; the next run looks")
+        return found
 
     def _send(self, binding: EdgeBinding, ids: tuple[str, ...]) -> _Sent:
         request = AttachInstancesRequest(
@@ -146,20 +237,56 @@ class EdgeApplier:
                     del regions[task_id]
         return tasks
 
-    def _look_again(self, binding: EdgeBinding, ids: frozenset[str]) -> frozenset[str]:
-        """Those of the ids that the cluster shows as nodes, or names in an unfinished attach task."""
-        if not ids:
-            return ids
+    def _settle_answered(self, progress: _Progress, sent: _Sent) -> None:
+        """Settles the claims of those whom the answer mentions, at once: the function may die any time."""
+        if isinstance(sent.result, ApiError):
+            return
+        for item in sent.result.items:
+            hold = progress.holds.get(item.instance_id)
+            if hold is not None and item.accepted:
+                hold.done(_record(sent.binding, sent.task_id, sent.request_id))
+            elif hold is not None:
+                hold.failed(_refusal(item))
+
+    def _settle_rest(self, progress: _Progress, sent: _Sent) -> frozenset[str]:
+        """Looks for those of whom it is unclear whether they were accepted, and gives those that are there.
+
+        An unclear claim is left to its lease: the effect may still be on its way.
+        """
+        shown = self._look_after(sent)
+        for one in shown:
+            progress.holds[one].done(_record(sent.binding, sent.task_id, sent.request_id))
+        error = sent.result
+        if isinstance(error, ApiError) and not error.failure.maybe_done:
+            for one in sent.ids:
+                if progress.blames_instance(sent):
+                    progress.holds[one].failed(str(error))
+                else:
+                    progress.holds[one].give_back()
+        return shown
+
+    def _look_after(self, sent: _Sent) -> frozenset[str]:
+        unclear = sent.unclear()
+        if not unclear:
+            return unclear
         try:
-            nodes = self._cs.describe_cluster_nodes(binding.region, binding.cluster, sorted(ids))
-            seen = {node.instance_id for node in nodes if node.state not in ("removing", "failed")}
-            for summary in self._cs.describe_cluster_tasks(binding.region, binding.cluster):
-                if summary.overall is TaskState.UNFINISHED and not is_removal(summary):
-                    task = self._cs.describe_task_info(binding.region, summary.task_id)
-                    seen |= {part.data for part in task.parts}
+            return look_again(self._cs, sent.binding, sorted(unclear), self._clock).joining
         except ApiError:
             return frozenset()
-        return ids & seen
+
+
+def _record(binding: EdgeBinding, task_id: str = "", request_id: str = "") -> JsonObject:
+    """What is kept of an accepted attach."""
+    return {
+        "target": binding.cluster,
+        "region": binding.region,
+        "taskId": task_id,
+        "requestId": request_id,
+    }
+
+
+def _refusal(item: AttachedItem) -> str:
+    return f"refused with code {item.code or 'none'}: {item.message or 'no message'}"
 
 
 def _outcomes(sent: _Sent, seen: frozenset[str], tasks: Mapping[str, Task]) -> Iterator[Outcome]:
@@ -198,7 +325,7 @@ def _after_answer(
     if item is None:
         return Result.FAILED, f"{_UNCLEAR}: the answer does not mention it"
     if not item.accepted:
-        return Result.FAILED, f"refused with code {item.code or 'none'}: {item.message or 'no message'}"
+        return Result.FAILED, _refusal(item)
     task = tasks.get(answer.task_id)
     state = task.state_of(instance_id) if task else None
     if state is TaskState.SUCCESS:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from enlist.clients.cs import Task, TaskState
 from enlist.facts import parse_time
+from enlist.memory import LISTS_LAG
 from enlist.outcomes import Outcome, Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-NODE_LIST_LAG = timedelta(minutes=15)
+NODE_LIST_LAG = LISTS_LAG
 """So long after its task has succeeded, an instance that no node list shows still counts as attached."""
 
 TASK_MEMORY = timedelta(hours=24)

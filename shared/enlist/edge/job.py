@@ -10,6 +10,7 @@ from enlist.clients.ens import EnsClient
 from enlist.edge.apply import EdgeApplier
 from enlist.edge.observe import EdgeObserver
 from enlist.edge.plan import Attach, Plan, plan
+from enlist.ledger import Ledger, Work
 from enlist.outcomes import Outcome, Report, Result
 from enlist.signals import Signal
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from enlist.means import Means
+
+
+WORK = Work("attach_instances", "AttachInstances")
 
 
 def run(means: Means, signals: Sequence[Signal] | None, *, dry_run: bool) -> Report:
@@ -28,8 +32,9 @@ def run(means: Means, signals: Sequence[Signal] | None, *, dry_run: bool) -> Rep
     cs = CsClient(means.session, endpoints)
     ens = EnsClient(means.session, endpoints, means.function_region)
     now = datetime.fromtimestamp(means.clock.now(), UTC)
-    decided = _decide(EdgeObserver(cs, ens, means.bindings.edge, now), means, signals)
-    applier = EdgeApplier(cs, means.clock, means.settings, means.deadline)
+    ledger = Ledger(means.guard, means.account_id, WORK, means.settings.attempts)
+    decided = _decide(EdgeObserver(cs, ens, ledger, means.bindings.edge, now), means, signals)
+    applier = EdgeApplier(cs, ledger, means.clock, means.settings, means.deadline)
     done = _only_told(decided.actions) if dry_run else applier.apply(decided.actions)
     return Report((*decided.outcomes, *done))
 

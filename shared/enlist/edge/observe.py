@@ -24,7 +24,7 @@ from enlist.edge.history import (
 from enlist.edge.view import ClusterView, EdgeView
 from enlist.outcomes import Result
 from enlist.troubles import Trouble, is_not_found, trouble_of
-from fctoolkit.errors import AccessDeniedError, ApiError
+from fctoolkit.errors import AccessDeniedError, ApiError, ClaimError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from enlist.bindings.model import EdgeBinding
     from enlist.clients.ens import EnsClient
     from enlist.facts import EdgeFacts
+    from enlist.ledger import Ledger
+    from enlist.memory import Past
 
 _Args = TypeVarTuple("_Args")
 
@@ -48,9 +50,17 @@ _LOG = logging.getLogger(__name__)
 class EdgeObserver:
     """Collects one invocation's view. Not shared between threads."""
 
-    def __init__(self, cs: CsClient, ens: EnsClient, bindings: Sequence[EdgeBinding], now: datetime) -> None:
+    def __init__(
+        self,
+        cs: CsClient,
+        ens: EnsClient,
+        ledger: Ledger,
+        bindings: Sequence[EdgeBinding],
+        now: datetime,
+    ) -> None:
         self._cs = cs
         self._ens = ens
+        self._ledger = ledger
         self._bindings = bindings
         self._bound = {binding.cluster: binding.region for binding in bindings}
         self._now = now
@@ -65,6 +75,9 @@ class EdgeObserver:
         self._quotas: dict[str, int | None] = {}
         self._troubles: dict[str, Trouble] = {}
         self._elsewhere: Trouble | None = None
+        self._pasts: dict[str, Past] = {}
+        self._accepted: dict[str, Task] = {}
+        self._forgotten: Trouble | None = None
         self._cleared: frozenset[str] = frozenset()
 
     def view(self) -> EdgeView:
@@ -83,6 +96,9 @@ class EdgeObserver:
             node_quotas=dict(self._quotas),
             cleared=self._cleared,
             elsewhere=self._elsewhere,
+            pasts=dict(self._pasts),
+            accepted=dict(self._accepted),
+            forgotten=self._forgotten,
         )
 
     def _cluster_view(self, cluster_id: str) -> ClusterView:
@@ -152,7 +168,35 @@ class EdgeObserver:
             if binding.nodepool is not None:
                 self._attempt(binding, "its node pools", self._add_node_pools, binding)
         self._look_into_clusters(tuple(candidates))
+        self._remember(tuple(candidates))
         self._cleared |= about
+
+    def _remember(self, ids: Sequence[str]) -> None:
+        """What the store remembers of the ids, and the tasks as which it remembers them to be accepted."""
+        try:
+            self._pasts = self._ledger.recall(ids, self._now)
+        except (StoreError, ClaimError) as error:
+            self._forgotten = Trouble(Result.FAILED, f"what was done before could not be read: {error}")
+            return
+        accepted = {past.task_id: past for past in self._pasts.values() if past.done and past.task_id}
+        try:
+            for task_id, past in accepted.items():
+                self._add_accepted_task(task_id, past)
+        except ApiError as error:
+            self._elsewhere = trouble_of(error, "the task of an earlier attach could not be read")
+
+    def _add_accepted_task(self, task_id: str, past: Past) -> None:
+        """Finds the task, which no list need show any more; none when CS has forgotten it."""
+        known = self._tasks.setdefault(past.target, {})
+        if task_id not in known:
+            try:
+                task = self._cs.describe_task_info(past.region, task_id)
+            except ApiError as error:
+                if is_not_found(error):
+                    return
+                raise
+            known[task_id] = task.model_copy(update={"cluster_id": past.target})
+        self._accepted[task_id] = known[task_id]
 
     def _look_into_clusters(self, ids: Sequence[str]) -> None:
         """Looks for the ids in every edge cluster in sight; trouble with one of them concerns them all."""

@@ -7,7 +7,7 @@ stand in `_judge` and `_judge_closer` in the order in which they apply; the firs
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from enlist.choice import age, as_reported, choose, only_reported, unbound, used_up
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from enlist.bindings.model import EdgeBinding
     from enlist.facts import EdgeFacts
+    from enlist.memory import Past
     from enlist.signals import Signal
 
 MIN_CPU = 2
@@ -36,13 +37,21 @@ _ENDED = frozenset({"deleting", "deleted", "delete_failed", "failed", "removing"
 class Attach:
     """One write: bring these instances, in this order, into the binding's cluster, until `most` are accepted.
 
-    `limit` is the reason for the others to wait.
+    Attributes:
+        binding: says where.
+        instance_ids: which, the oldest first.
+        most: how many may be accepted.
+        limit: the reason for the others to wait.
+        retried: those that an operator asks for whatever is remembered of them.
+        revoked: by instance id, why what is remembered as accepted has failed since.
     """
 
     binding: EdgeBinding
     instance_ids: tuple[str, ...]
     most: int
     limit: str
+    retried: frozenset[str] = frozenset()
+    revoked: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +88,12 @@ def plan(view: EdgeView, bindings: Sequence[EdgeBinding], signals: Iterable[Sign
         if verdict is None and instance_id not in view.cleared:
             candidates.append(instance_id)
             verdict = Outcome.verdict(Result.DEFERRED, "it was not looked at closely enough")
-        verdict = verdict or _judge_closer(view, choice.binding)
+        verdict = verdict or _judge_closer(view, choice.binding, instance_id, retry=retries[instance_id])
         if verdict is None:
             ready.setdefault(choice.binding.name, []).append(instance_id)
         else:
             outcomes.append(_outcome(instance_id, choice.binding, verdict))
-    actions = _share_out(view, bindings, ready, outcomes)
+    actions = [_with_pasts(view, retries, one) for one in _share_out(view, bindings, ready, outcomes)]
     return Plan(tuple(actions), tuple(outcomes), tuple(candidates))
 
 
@@ -111,8 +120,24 @@ def _judge(view: EdgeView, facts: EdgeFacts, binding: EdgeBinding, *, retry: boo
     )
 
 
-def _judge_closer(view: EdgeView, binding: EdgeBinding) -> Outcome | None:
+def _with_pasts(view: EdgeView, retries: Mapping[str, bool], action: Attach) -> Attach:
+    """The action with what has to become of what is remembered of its instances."""
+    pasts = {one: view.pasts[one] for one in action.instance_ids if one in view.pasts}
+    revoked = {
+        one: why
+        for one, past in pasts.items()
+        if not retries[one] and (why := _failed_since(view, past, one))
+    }
+    return replace(action, retried=frozenset(one for one in pasts if retries[one]), revoked=revoked)
+
+
+def _judge_closer(view: EdgeView, binding: EdgeBinding, instance_id: str, *, retry: bool) -> Outcome | None:
     """What needs a closer look; None when the instance should be attached now."""
+    if view.forgotten is not None:
+        return view.forgotten.verdict()
+    remembered = _remembered(view, instance_id, retry=retry)
+    if remembered is not None:
+        return remembered
     target = view.clusters.get(binding.cluster, ClusterView())
     if view.elsewhere is not None:
         return view.elsewhere.verdict()
@@ -122,6 +147,34 @@ def _judge_closer(view: EdgeView, binding: EdgeBinding) -> Outcome | None:
     if binding.nodepool is not None and binding.nodepool not in target.nodepools:
         return Outcome.verdict(Result.REJECTED, f"node pool {binding.nodepool} is not in the cluster")
     return None
+
+
+def _remembered(view: EdgeView, instance_id: str, *, retry: bool) -> Outcome | None:
+    """What the store remembers of an instance that neither nodes nor tasks show."""
+    past = view.pasts.get(instance_id)
+    if past is None:
+        return None
+    failed = _failed_since(view, past, instance_id)
+    accepted = f"accepted as task {past.task_id or 'without id'}"
+    if past.just_done(view.now) and not failed:
+        verdict = Outcome.verdict(Result.ATTACHING, f"{accepted}, which is not shown yet")
+        return replace(verdict, task_id=past.task_id)
+    if retry:
+        return None
+    if past.done and not failed:
+        return past.taken_away(f"it was attached to cluster {past.target}, {accepted},")
+    return past.quarantined(failed or past.reason) if past.exhausted and not past.busy else None
+
+
+def _failed_since(view: EdgeView, past: Past, instance_id: str) -> str:
+    """Why an attach that was accepted has failed; empty when it is not known to have."""
+    task = view.accepted.get(past.task_id)
+    if task is None or not past.done:
+        return ""
+    state = task.state_of(instance_id) or task.overall
+    return (
+        f"task {task.task_id} failed: {task.why() or 'no error given'}" if state is TaskState.FAILED else ""
+    )
 
 
 def _membership(view: EdgeView, facts: EdgeFacts, binding: EdgeBinding) -> Outcome | None:

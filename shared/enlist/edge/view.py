@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from enlist.facts import EdgeFacts
+    from enlist.memory import Past
     from enlist.troubles import Trouble
 
 
@@ -48,6 +49,9 @@ class EdgeView:
         cleared: instances for which everything was looked at that an attach depends on. Others may become
             candidates, but are not attached.
         elsewhere: trouble in looking at other clusters, which concerns every instance.
+        pasts: by instance id, what the store remembers of those that were looked at closer.
+        accepted: by id, the tasks as which the store remembers instances to be accepted.
+        forgotten: trouble in asking the store, which concerns every instance.
     """
 
     now: datetime
@@ -58,3 +62,6 @@ class EdgeView:
     node_quotas: Mapping[str, int | None] = field(default_factory=dict[str, int | None])
     cleared: frozenset[str] = frozenset()
     elsewhere: Trouble | None = None
+    pasts: Mapping[str, Past] = field(default_factory=dict[str, "Past"])
+    accepted: Mapping[str, Task] = field(default_factory=dict[str, Task])
+    forgotten: Trouble | None = None

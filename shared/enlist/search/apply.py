@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from enlist.clients.elasticsearch import AddConnectableClusterRequest, ElasticsearchClient, client_token
+from enlist.clients.elasticsearch import (
+    AddConnectableClusterAnswer,
+    AddConnectableClusterRequest,
+    ElasticsearchClient,
+    client_token,
+)
 from enlist.outcomes import Outcome, Result
-from enlist.troubles import result_of
+from enlist.search.view import resource_of
+from enlist.troubles import concerns_all, result_of
 from fctoolkit.errors import ApiError
 
 if TYPE_CHECKING:
+    from enlist.ledger import Hold, Ledger
     from enlist.search.plan import Connect
     from fctoolkit.clock import Clock
+    from fctoolkit.jsontypes import JsonObject
 
 GENERATION_SECONDS = 3600
 """One generation of tokens, so that a repeat within it is the same request to the vendor.
@@ -21,10 +30,11 @@ vendor remembers a token."""
 
 
 class SearchApplier:
-    """Connects the pairs a plan asks for."""
+    """Connects the pairs a plan asks for, each under a claim of its own."""
 
-    def __init__(self, client: ElasticsearchClient, clock: Clock) -> None:
+    def __init__(self, client: ElasticsearchClient, ledger: Ledger, clock: Clock) -> None:
         self._client = client
+        self._ledger = ledger
         self._clock = clock
 
     def connect(self, action: Connect) -> tuple[Outcome, bool]:
@@ -32,6 +42,9 @@ class SearchApplier:
 
         API errors become outcomes, they are not raised.
         """
+        hold = self._ledger.claim(resource_of(action.pair), retried=action.retry)
+        if isinstance(hold, Outcome):
+            return self._outcome(action, hold, self._clock.monotonic()), True
         first, second = action.pair
         generation = str(int(self._clock.now() // GENERATION_SECONDS))
         request = AddConnectableClusterRequest(
@@ -41,24 +54,44 @@ class SearchApplier:
         try:
             answer = self._client.add_connectable_cluster(action.binding.region, request)
         except ApiError as error:
-            result, reason = self._after_error(action, error)
-            taken = result is Result.CONNECTED or error.failure.maybe_done
-            return self._outcome(action, result, reason, error.failure.request_id, started), taken
+            verdict, taken = self._after_error(action, hold, error)
+            request_id = error.failure.request_id
+        else:
+            verdict, taken = self._after_answer(action, hold, answer)
+            request_id = answer.request_id
+        verdict = replace(verdict, request_id=request_id, attempts=hold.attempts)
+        return self._outcome(action, verdict, started), taken
+
+    def _after_answer(
+        self, action: Connect, hold: Hold, answer: AddConnectableClusterAnswer
+    ) -> tuple[Outcome, bool]:
         if not answer.result:
             reason = "Elasticsearch answered 200 with Result false: nothing was configured"
-            return self._outcome(action, Result.FAILED, reason, answer.request_id, started), False
+            hold.failed(reason)
+            return Outcome.verdict(Result.FAILED, reason), False
         if self._is_there(action):
-            return self._outcome(action, Result.CONNECTED, "connected now", answer.request_id, started), True
+            hold.done(_record(action, answer.request_id))
+            return Outcome.verdict(Result.CONNECTED, "connected now"), True
         reason = (
             "accepted, but not listed as connected; a connection that was taken away within the hour comes "
             "back in the next one"
         )
-        return self._outcome(action, Result.DEFERRED, reason, answer.request_id, started), True
+        hold.failed(reason, maybe_done=True)
+        return Outcome.verdict(Result.DEFERRED, reason), True
 
-    def _after_error(self, action: Connect, error: ApiError) -> tuple[Result, str]:
-        if error.failure.maybe_done and self._is_there(action):
-            return Result.CONNECTED, f"the answer does not say so, but the connection is there: {error}"
-        return result_of(error), str(error)
+    def _after_error(self, action: Connect, hold: Hold, error: ApiError) -> tuple[Outcome, bool]:
+        unclear = error.failure.maybe_done
+        if unclear and self._is_there(action):
+            hold.done(_record(action, error.failure.request_id))
+            reason = f"the answer does not say so, but the connection is there: {error}"
+            return Outcome.verdict(Result.CONNECTED, reason), True
+        result = result_of(error)
+        if unclear or (result is Result.REJECTED and not concerns_all(error)):
+            # A repeat is the same request to the service, so nobody has to wait for the lease.
+            hold.failed(str(error), maybe_done=unclear)
+        else:
+            hold.give_back()
+        return Outcome.verdict(result, str(error)), unclear
 
     def _is_there(self, action: Connect) -> bool:
         """Whether the connection is listed. An accepted call alone can be a swallowed repeat."""
@@ -69,15 +102,16 @@ class SearchApplier:
         except ApiError:
             return False
 
-    def _outcome(
-        self, action: Connect, result: Result, reason: str, request_id: str, started: float
-    ) -> Outcome:
-        return Outcome(
-            action.instance_id,
-            result,
-            reason,
-            action.binding.name,
-            action.peer_id,
-            request_id=request_id,
+    def _outcome(self, action: Connect, verdict: Outcome, started: float) -> Outcome:
+        return replace(
+            verdict,
+            instance_id=action.instance_id,
+            binding=action.binding.name,
+            target=action.peer_id,
             duration_ms=round((self._clock.monotonic() - started) * 1000),
         )
+
+
+def _record(action: Connect, request_id: str) -> JsonObject:
+    """What is kept of a connection."""
+    return {"target": action.pair[1], "region": action.binding.region, "requestId": request_id}

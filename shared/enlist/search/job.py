@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from enlist.clients.elasticsearch import ElasticsearchClient
+from enlist.ledger import Ledger, Work
 from enlist.outcomes import Outcome, Report, Result
 from enlist.search.apply import SearchApplier
 from enlist.search.observe import SearchObserver
@@ -17,12 +19,17 @@ if TYPE_CHECKING:
     from enlist.means import Means
 
 
+WORK = Work("add_connectable_cluster", "AddConnectableCluster")
+
+
 def run(means: Means, signals: Sequence[Signal] | None, *, dry_run: bool) -> Report:
     """Connects the signalled Elasticsearch instances with their peers; with None, all in bound regions."""
     client = ElasticsearchClient(means.session, means.settings.endpoints)
-    observer = SearchObserver(client, means.bindings.search)
+    ledger = Ledger(means.guard, means.account_id, WORK, means.settings.attempts)
+    now = datetime.fromtimestamp(means.clock.now(), UTC)
+    observer = SearchObserver(client, ledger, means.bindings.search, now)
     decided = _decide(observer, means, signals)
-    connect = _only_told if dry_run else SearchApplier(client, means.clock).connect
+    connect = _only_told if dry_run else SearchApplier(client, ledger, means.clock).connect
     done = carry_out(decided.actions, observer.view().connected, connect)
     return Report((*decided.outcomes, *done))
 

@@ -5,25 +5,33 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from enlist.choice import choose
+from enlist.outcomes import Result
 from enlist.search.plan import Connect, peers_of
-from enlist.search.view import Pair, SearchView
+from enlist.search.view import Pair, SearchView, resource_of
 from enlist.troubles import Trouble, is_not_found, trouble_of
-from fctoolkit.errors import ApiError
+from fctoolkit.errors import ApiError, ClaimError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
+    from datetime import datetime
 
     from enlist.bindings.model import SearchBinding
     from enlist.clients.elasticsearch import ElasticsearchClient
     from enlist.facts import SearchFacts
+    from enlist.ledger import Ledger
+    from enlist.memory import Past
     from enlist.signals import Signal
 
 
 class SearchObserver:
     """Collects one invocation's view. Not shared between threads."""
 
-    def __init__(self, client: ElasticsearchClient, bindings: Sequence[SearchBinding]) -> None:
+    def __init__(
+        self, client: ElasticsearchClient, ledger: Ledger, bindings: Sequence[SearchBinding], now: datetime
+    ) -> None:
         self._client = client
+        self._ledger = ledger
+        self._now = now
         self._bindings = bindings
         self._regions = tuple(dict.fromkeys(binding.region for binding in bindings))
         self._instances: dict[str, SearchFacts] = {}
@@ -31,6 +39,8 @@ class SearchObserver:
         self._connectable: dict[str, frozenset[str]] = {}
         self._cleared: set[Pair] = set()
         self._troubles: dict[str, Trouble] = {}
+        self._pasts: dict[Pair, Past] = {}
+        self._forgotten: Trouble | None = None
         self._region_troubles: dict[str, Trouble] = {}
         self._listed: set[str] = set()
         self._missing: set[tuple[str, str]] = set()
@@ -38,12 +48,15 @@ class SearchObserver:
     def view(self) -> SearchView:
         """What is known so far."""
         return SearchView(
+            self._now,
             dict(self._instances),
             dict(self._connected),
             dict(self._connectable),
             frozenset(self._cleared),
             dict(self._troubles),
             dict(self._region_troubles),
+            dict(self._pasts),
+            self._forgotten,
         )
 
     def look_at_all(self) -> tuple[str, ...]:
@@ -80,7 +93,7 @@ class SearchObserver:
             if instance_id in self._instances:
                 self._attempt(self._instances[instance_id], "its connections", self._add_connected)
 
-    def look_closer(self, candidates: Iterable[Connect]) -> None:
+    def look_closer(self, candidates: Sequence[Connect]) -> None:
         """For pairs about to be connected: connections of both, and what may be connected at all."""
         for connect in candidates:
             self._attempt(
@@ -89,6 +102,17 @@ class SearchObserver:
             for one in connect.pair:
                 self._attempt(self._instances[one], "its connections", self._add_connected)
             self._cleared.add(connect.pair)
+        self._remember([connect.pair for connect in candidates])
+
+    def _remember(self, pairs: Sequence[Pair]) -> None:
+        """What the store remembers of the pairs."""
+        resources = {resource_of(pair): pair for pair in pairs}
+        try:
+            found = self._ledger.recall([*resources], self._now)
+        except (StoreError, ClaimError) as error:
+            self._forgotten = Trouble(Result.FAILED, f"what was done before could not be read: {error}")
+            return
+        self._pasts.update((resources[resource], past) for resource, past in found.items())
 
     def _chosen(self, wanted: Collection[str]) -> list[tuple[SearchFacts, SearchBinding]]:
         found = (self._instances[one] for one in wanted if one in self._instances)

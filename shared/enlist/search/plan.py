@@ -20,6 +20,7 @@ from enlist.search.view import Pair, SearchView, pair_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
+    from enlist.memory import Past
     from enlist.signals import Signal
 
 ACTIVE = "active"
@@ -31,11 +32,19 @@ _ON_ITS_WAY = frozenset({"activating", "unknown", ""})
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """One write: connect two instances. `instance_id` is the one the binding chose."""
+    """One write: connect two instances.
+
+    Attributes:
+        binding: asks for it.
+        instance_id: the one the binding chose.
+        peer_id: the other one.
+        retry: an operator asks for it whatever is remembered of the pair.
+    """
 
     binding: SearchBinding
     instance_id: str
     peer_id: str
+    retry: bool = False
 
     @property
     def pair(self) -> Pair:
@@ -61,9 +70,11 @@ def plan(view: SearchView, bindings: Sequence[SearchBinding], signals: Iterable[
     outcomes: list[Outcome] = []
     verdicts: dict[Pair, Outcome] = {}
     ready: dict[Pair, Connect] = {}
-    ids = {signal.instance_id for signal in signals}
+    retries: dict[str, bool] = {}
+    for signal in signals:
+        retries[signal.instance_id] = retries.get(signal.instance_id, False) or signal.retry
     by_binding = peers_of(view, bindings)
-    for instance_id in sorted(ids, key=lambda one: age(view.instances.get(one), one)):
+    for instance_id in sorted(retries, key=lambda one: age(view.instances.get(one), one)):
         facts = view.instances.get(instance_id)
         if facts is None:
             outcomes.append(_not_visible(view, instance_id) if bindings else unbound(instance_id))
@@ -77,7 +88,8 @@ def plan(view: SearchView, bindings: Sequence[SearchBinding], signals: Iterable[
             alone = Connect(choice.binding, instance_id, "")
             outcomes.append(_outcome(alone, Outcome.verdict(Result.IGNORED, "no instance is its peer")))
         for peer_id in peers:
-            _weigh(view, facts, Connect(choice.binding, instance_id, peer_id), ready, verdicts)
+            connect = Connect(choice.binding, instance_id, peer_id, retries[instance_id])
+            _weigh(view, facts, connect, ready, verdicts)
     candidates = tuple(one for pair, one in ready.items() if pair not in view.cleared)
     verdicts.update(
         (one.pair, _outcome(one, Outcome.verdict(Result.DEFERRED, "it was not looked at closely enough")))
@@ -172,6 +184,12 @@ def _judge(view: SearchView, facts: SearchFacts, peer_id: str) -> Outcome | None
 
 def _judge_closer(view: SearchView, connect: Connect) -> Outcome | None:
     """What needs a closer look; None when the pair should be connected now."""
+    if view.forgotten is not None:
+        return view.forgotten.verdict()
+    past = view.pasts.get(connect.pair)
+    remembered = _remembered(view, past) if past is not None and not connect.retry else None
+    if remembered is not None:
+        return remembered
     one, other = connect.pair
     if other not in view.connectable.get(one, ()) and one not in view.connectable.get(other, ()):
         reason = f"Elasticsearch does not list {connect.peer_id} as connectable"
@@ -186,6 +204,15 @@ def _judge_closer(view: SearchView, connect: Connect) -> Outcome | None:
         if full
         else None
     )
+
+
+def _remembered(view: SearchView, past: Past) -> Outcome | None:
+    """What the store remembers of a pair that is not listed as connected."""
+    if past.just_done(view.now):
+        return Outcome.verdict(Result.DEFERRED, "connected before, and not listed yet")
+    if past.done:
+        return past.taken_away("they were connected")
+    return past.quarantined(past.reason) if past.exhausted and not past.busy else None
 
 
 def _readiness(facts: SearchFacts) -> Outcome | None:

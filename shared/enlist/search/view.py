@@ -9,11 +9,18 @@ from enlist.troubles import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from enlist.facts import SearchFacts
+    from enlist.memory import Past
 
 Pair: TypeAlias = tuple[str, str]
 """Two instance ids, in the order of `pair_of`."""
+
+
+def resource_of(pair: Pair) -> str:
+    """The pair as the resource of a claim; ids hold no colon."""
+    return ":".join(pair)
 
 
 def pair_of(one: str, other: str) -> Pair:
@@ -26,6 +33,7 @@ class SearchView:
     """Everything the planner may know.
 
     Attributes:
+        now: when it was observed, aware, UTC.
         instances: facts by instance id; an id that is missing is not visible in a bound region.
         connected: by instance id, the ids it is connected with; only for those asked about.
         connectable: by instance id, the ids that may be connected with it; only for those asked about.
@@ -33,11 +41,16 @@ class SearchView:
             candidates, but are not connected.
         troubles: by instance id, what could not be established about it.
         regions: by region, why its instances could not be listed.
+        pasts: by pair, what the store remembers of those that were looked at closer.
+        forgotten: trouble in asking the store, which concerns every pair.
     """
 
+    now: datetime
     instances: Mapping[str, SearchFacts]
     connected: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
     connectable: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
     cleared: frozenset[Pair] = frozenset()
     troubles: Mapping[str, Trouble] = field(default_factory=dict[str, Trouble])
     regions: Mapping[str, Trouble] = field(default_factory=dict[str, Trouble])
+    pasts: Mapping[Pair, Past] = field(default_factory=dict[Pair, "Past"])
+    forgotten: Trouble | None = None

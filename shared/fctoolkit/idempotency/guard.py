@@ -132,12 +132,22 @@ class Guard:
         """The record of a piece of work, None when there is none. Changes nothing. Raises StoreError."""
         return self.step(key.text, lambda found, _now: found)
 
-    def forget(self, key: Key) -> None:
+    def forget(self, key: Key, *, seen: Record | None = None) -> None:
         """Remove a record, so that the work can be done anew: an operator's remedy.
 
-        Raises InProgressError while somebody's lease lasts, and StoreError.
+        With `seen` only if that is the record that stands, so that of two who looked at it one alone begins
+        anew. Raises InProgressError while somebody's lease lasts, StaleOwnerError and StoreError.
         """
-        self.step(key.text, steps.forget)
+        self.step(key.text, lambda found, now: steps.forget(found, seen, now))
+
+    def revoke(self, key: Key, seen: Record, reason: str) -> None:
+        """Take back a completion that turned out not to hold: the work failed later, in another's hands.
+
+        The attempt counts as one that failed, for `reason`, in at most 500 characters. Raises StaleOwnerError
+        when `seen` is not what stands, and StoreError.
+        """
+        short = _short(reason)
+        self.step(key.text, lambda found, now: steps.revoke(found, seen, short, self.keep, now))
 
     def step(self, key: str, decide: Callable[[Record | None, float], Record | None]) -> Record | None:
         """Read, decide, write on condition, and again when somebody else was faster.
@@ -179,6 +189,11 @@ def _require_seconds(name: str, seconds: float) -> float:
             f"{name}: {seconds} is no number of seconds above 0 and up to {MAX_SECONDS:.0f}"
         )
     return seconds
+
+
+def _short(reason: str) -> str:
+    # Names of files may hold half characters, with which the record could not be read back.
+    return shorten(reason.encode(errors="backslashreplace").decode(), MAX_REASON_LENGTH)
 
 
 def _written(record: Record, now: float) -> tuple[str, float]:
@@ -256,8 +271,7 @@ class Claim:
             maybe_done: whether the work may have been done all the same; the next owner is told to look.
             keep: seconds for which this and the count of attempts are kept.
         """
-        # Names of files may hold half characters, with which the record could not be read back.
-        short = shorten(reason.encode(errors="backslashreplace").decode(), MAX_REASON_LENGTH)
+        short = _short(reason)
         seconds = self._keep(keep)
         self._settle(
             lambda found, now: steps.fail(found, self.record, short, seconds, now, maybe_done=maybe_done)

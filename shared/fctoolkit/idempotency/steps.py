@@ -130,10 +130,37 @@ def extend(found: Record | None, held: Record, lease: float, keep: float, now: f
     return replace(record, lease_until=until, expires_at=max(record.expires_at, until + keep), changed_at=now)
 
 
-def forget(found: Record | None, now: float) -> None:
-    """Gone, whoever asks. Raises InProgressError while an owner's lease lasts."""
-    if found is not None and found.status is Status.CLAIMED and now < found.lease_until:
+def revoke(found: Record | None, seen: Record, reason: str, keep: float, now: float) -> Record:
+    """Completed, and that turned out not to hold: failed, and anybody may claim. The attempt counts.
+
+    Raises StaleOwnerError unless `seen` is the completion that stands.
+    """
+    record = _owned(found, seen)
+    if record.status is Status.FAILED and record.reason == reason:
+        return record
+    if record.status is not Status.COMPLETED:
+        raise StaleOwnerError(record.key, f"the work is {record.status}; nothing was changed")
+    return replace(
+        record,
+        status=Status.FAILED,
+        reason=reason,
+        outcome="",
+        expires_at=now + keep,
+        changed_at=now,
+    )
+
+
+def forget(found: Record | None, seen: Record | None, now: float) -> None:
+    """Gone. Raises InProgressError while an owner's lease lasts, StaleOwnerError unless `seen` still stands.
+
+    Without `seen`, whatever stands is forgotten.
+    """
+    if found is None:
+        return
+    if found.status is Status.CLAIMED and now < found.lease_until:
         raise InProgressError(found.key, found.lease_until - now)
+    if seen is not None and (found.owner, found.status) != (seen.owner, seen.status):
+        raise StaleOwnerError(found.key, "it is not what it was when it was looked at; nothing was changed")
 
 
 def _owned(found: Record | None, held: Record) -> Record:

@@ -47,6 +47,7 @@ def view(*facts: SearchFacts, **changes: Any) -> SearchView:
     """What was seen of these instances, with what the test wants to be different."""
     instances = {one.instance_id: one for one in facts or (NEW, HUB)}
     base = SearchView(
+        NOW,
         instances,
         connected=dict.fromkeys(instances, frozenset[str]()),
         connectable=dict.fromkeys(instances, frozenset(instances)),

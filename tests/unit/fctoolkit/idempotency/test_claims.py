@@ -214,6 +214,48 @@ def test_an_operator_can_forget(bench: Bench) -> None:
     assert guard.claim(key(), 3).attempts == 1
 
 
+def test_only_what_was_seen_is_forgotten(bench: Bench) -> None:
+    """Of two who look at a record and forget what they saw, one begins anew and the other learns of it."""
+    guard = bench.guard()
+    guard.claim(key()).complete()
+    seen = guard.look(key())
+    assert seen is not None
+    guard.forget(key(), seen=seen)
+    guard.claim(key()).complete()
+    with pytest.raises(StaleOwnerError, match="not what it was"):
+        guard.forget(key(), seen=seen)
+    assert guard.claim(key()).replayed
+
+
+def test_a_completion_that_does_not_hold_is_revoked(bench: Bench) -> None:
+    """Work that failed after it was completed may be claimed again; the attempt counts."""
+    guard = bench.guard()
+    guard.claim(key()).complete({"task": "T-1"})
+    seen = guard.look(key())
+    assert seen is not None
+    guard.revoke(key(), seen, "the task failed")
+    guard.revoke(key(), seen, "the task failed")
+    again = guard.claim(key())
+    assert (again.replayed, again.attempts, again.must_look) == (False, 2, False)
+    assert again.record.reason == "the task failed"
+
+
+def test_only_the_completion_that_was_seen_is_revoked(bench: Bench) -> None:
+    """A completion that another owner made since stands; so does work that somebody is at."""
+    guard = bench.guard()
+    guard.claim(key()).complete(1)
+    seen = guard.look(key())
+    assert seen is not None
+    guard.revoke(key(), seen, "failed")
+    claim = guard.claim(key())
+    with pytest.raises(StaleOwnerError):
+        guard.revoke(key(), seen, "failed")
+    claim.complete(2)
+    with pytest.raises(StaleOwnerError):
+        guard.revoke(key(), seen, "failed")
+    assert guard.claim(key()).outcome == 2
+
+
 class Stop(BaseException):
     """What no handler expects."""
 

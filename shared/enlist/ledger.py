@@ -1,0 +1,180 @@
+"""One invocation's claims, and what the store remembers, in the terms of a job. Knows no API and no store.
+
+Where no store is named there is no guard: everything is granted and nothing is remembered.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from enlist.memory import Past
+from enlist.outcomes import Outcome, Result
+from fctoolkit.errors import ClaimError, InProgressError, StaleOwnerError, StoreError, ToolkitError
+from fctoolkit.strictjson import JsonError, decode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from fctoolkit.idempotency.guard import Claim, Guard
+    from fctoolkit.idempotency.key import Key
+    from fctoolkit.idempotency.record import Record
+    from fctoolkit.jsontypes import JsonObject
+
+KEEP_SECONDS: Final = 1000 * 86400.0
+"""So long what was done, or failed, is remembered: what somebody took away stays away for as long."""
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a job does, in the terms of a key. One name in all stages: two of them must not do it twice."""
+
+    function: str
+    operation: str
+
+
+class Hold:
+    """What one invocation holds while it acts on one instance or pair.
+
+    How it ended is told once. When the store fails then, that is logged: the claim ends with its lease, and
+    whoever comes next looks before acting.
+    """
+
+    def __init__(self, claim: Claim | None = None) -> None:
+        """Made by `Ledger.claim`; without a claim there is nothing to hold."""
+        self._claim: Final = claim
+
+    @property
+    def attempts(self) -> int:
+        """How often it was tried, this time included; 0 without a store."""
+        return self._claim.attempts if self._claim else 0
+
+    @property
+    def must_look(self) -> bool:
+        """Whether an earlier attempt may have done it since anybody looked."""
+        return self._claim is not None and (self._claim.must_look or self._claim.attempts > 1)
+
+    def done(self, outcome: JsonObject) -> None:
+        """It was accepted, or done."""
+        if (claim := self._claim) is not None:
+            self._settle(lambda: claim.complete(outcome))
+
+    def failed(self, reason: str, *, maybe_done: bool = False) -> None:
+        """It went wrong, and the attempt counts."""
+        if (claim := self._claim) is not None:
+            self._settle(lambda: claim.fail(reason, maybe_done=maybe_done))
+
+    def give_back(self) -> None:
+        """Nothing was done; the attempt does not count."""
+        if self._claim is not None:
+            self._settle(self._claim.release)
+
+    def _settle(self, settle: Callable[[], object]) -> None:
+        try:
+            settle()
+        except ToolkitError as trouble:
+            _LOG.warning("a claim could not be settled and ends with its lease: %s", trouble)
+
+
+Granted: TypeAlias = Hold | Outcome
+"""A hold, or the verdict on what may not be done now."""
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Claims and memories of one job in one invocation. Not shared between threads.
+
+    Attributes:
+        guard: makes the claims; None where no store is named.
+        account: id of the account, part of every key.
+        work: what the job does.
+        limit: attempts that fail before nothing is tried any more.
+    """
+
+    guard: Guard | None
+    account: str
+    work: Work
+    limit: int
+    _seen: dict[str, Record] = field(default_factory=dict[str, "Record"])
+    _trouble: StoreError | None = None
+
+    def recall(self, resources: Sequence[str], now: datetime) -> dict[str, Past]:
+        """What is remembered of these; what is not remembered is left out. Raises StoreError, ClaimError."""
+        if self.guard is None:
+            return {}
+        found: dict[str, Past] = {}
+        for resource in resources:
+            record = self.guard.look(self._key(resource))
+            if record is not None:
+                self._seen[resource] = record
+                found[resource] = self._past(record, now)
+        return found
+
+    def claim(self, resource: str, *, retried: bool = False, revoked: str = "") -> Granted:
+        """Claims one instance or pair directly before it is acted on.
+
+        Args:
+            resource: as it was recalled.
+            retried: an operator asks: what was recalled is forgotten first.
+            revoked: why what was recalled as done is not; then it may be done again, and the attempt counts.
+
+        Once the store has failed, nothing more is asked of it in this invocation.
+        """
+        if self.guard is None:
+            return Hold()
+        if self._trouble is not None:
+            return _no_claim(self._trouble)
+        key, seen = self._key(resource), self._seen.get(resource)
+        try:
+            if seen is not None and retried:
+                self.guard.forget(key, seen=seen)
+            elif seen is not None and revoked:
+                self.guard.revoke(key, seen, revoked)
+            claim = self.guard.claim(key)
+        except (InProgressError, StaleOwnerError) as error:
+            return Outcome.verdict(Result.DEFERRED, f"another run is at it: {error}")
+        except StoreError as error:
+            self._trouble = error
+            return _no_claim(error)
+        except ClaimError as error:
+            return Outcome.verdict(Result.FAILED, f"it cannot be claimed: {error}")
+        if claim.replayed:
+            return Outcome.verdict(Result.DEFERRED, "another run has just done it; the next one looks")
+        return Hold(claim)
+
+    def _key(self, resource: str) -> Key:
+        # Nobody without a store pays for what claims need.
+        from fctoolkit.idempotency.key import Key  # noqa: PLC0415
+
+        return Key(self.account, self.work.function, self.work.operation, resource)
+
+    def _past(self, record: Record, now: datetime) -> Past:
+        outcome = _told(record.outcome)
+        return Past(
+            done=record.status == "completed",
+            at=datetime.fromtimestamp(record.changed_at, UTC),
+            attempts=record.attempts,
+            exhausted=record.attempts >= self.limit,
+            busy=record.status == "claimed" and now.timestamp() < record.lease_until,
+            reason=record.reason,
+            target=str(outcome.get("target", "")),
+            region=str(outcome.get("region", "")),
+            task_id=str(outcome.get("taskId", "")),
+        )
+
+
+def _told(outcome: str) -> JsonObject:
+    """A kept outcome; empty when there is none, or another release wrote what this one cannot read."""
+    try:
+        told = decode(outcome) if outcome else {}
+    except JsonError:
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _no_claim(error: StoreError) -> Outcome:
+    return Outcome.verdict(Result.FAILED, f"without its claim nothing was done: {error}")

@@ -1,0 +1,62 @@
+"""What the store of claims remembers of an instance or a pair, and what that means for acting again. Pure.
+
+Knows no store. Without one there is no memory, and nothing here is asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from enlist.facts import rfc3339
+from enlist.outcomes import Outcome, Result
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+LISTS_LAG = timedelta(minutes=15)
+"""So long after it was accepted or done, something may be shown by no list and be there all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What is remembered of earlier work on an instance or a pair.
+
+    Attributes:
+        done: it was accepted, or done.
+        at: when the record was last written.
+        attempts: how often it was tried, this invocation not included.
+        exhausted: that is as often as is allowed.
+        busy: another invocation is at it.
+        reason: why the last attempt that went wrong did.
+        target: where it was accepted: a cluster, or the peer.
+        region: API region of the target.
+        task_id: the task it was accepted as.
+    """
+
+    done: bool
+    at: datetime
+    attempts: int
+    exhausted: bool = False
+    busy: bool = False
+    reason: str = ""
+    target: str = ""
+    region: str = ""
+    task_id: str = ""
+
+    def just_done(self, now: datetime) -> bool:
+        """Whether it was done so lately that no list need show it."""
+        return self.done and now - self.at < LISTS_LAG
+
+    def taken_away(self, what: str) -> Outcome:
+        """The verdict on what was done once and is undone: whoever took it away meant it."""
+        why = f"{what} on {rfc3339(self.at)}, and somebody took that back"
+        return Outcome.verdict(Result.HELD, f"{why}; ask for it over HTTP with retry")
+
+    def quarantined(self, reason: str) -> Outcome:
+        """The verdict on what has failed too often."""
+        why = f"quarantined after {self.attempts} attempts, the last: {reason or 'no reason was kept'}"
+        return Outcome.verdict(
+            Result.HELD, f"{why}. Mend the cause and ask for it over HTTP with retry", attempts=self.attempts
+        )
