@@ -379,6 +379,16 @@ def test_a_dry_run_writes_nothing_down(product: Product, store: Watched) -> None
     assert store.writes == 0
 
 
+def test_nothing_is_claimed_for_which_no_time_is_left(product: Product, store: Watched) -> None:
+    """What does not fit into the invocation is left to the next one as it was, without a claim."""
+    product.environ["ENLIST_IDS_PER_CALL"] = "1"
+    seed(product.cloud, clusters=[cluster()], ens=[ens_instance(one) for one in ("i-1", "i-2")])
+    product.cloud.add_fault(Fault(service="cs", action="AttachInstances", delay=58.5))
+    first, second = product.attach(custom_event("i-1", "i-2"))["outcomes"]
+    assert {first["result"], second["result"]} == {"attaching", "deferred"}
+    assert [bool(record(store, one)) for one in ("i-1", "i-2")] == [True, False]
+
+
 def test_a_machine_that_changes_its_cluster_is_asked_for(product: Product, store: Watched) -> None:
     """A machine taken out of one cluster does not enter another because a binding changed meanwhile."""
     seed(product.cloud, clusters=[cluster(), cluster(OTHER_CLUSTER)])

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 TASK_POLL_SECONDS = 5.0
 
+LEAST_SECONDS = 1.0
+"""With less time left than this no call is prepared, and nothing claimed."""
+
 MOST_REFUSALS = 5
 """So many calls for one instance each, refused in a row, and it is not the instances that are at fault."""
 
@@ -142,6 +145,9 @@ class EdgeApplier:
         accepted, limit = 0, action.limit
         size = self._ids_per_call
         while waiting and accepted < action.most:
+            if self._deadline.remaining() < LEAST_SECONDS:
+                limit = "no time was left for its call; the next run goes on, the oldest first"
+                break
             size = min(size, action.most - accepted)
             denied = self._claim(progress, waiting[:size])
             for one, verdict in denied.items():
