@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 _Binding = TypeVar("_Binding", bound=Binding)
 
+MOST_EXPLAINED = 10
+"""Bindings of which a reason says why they do not match: an account may have many, and more strangers."""
+
 _FIRST = datetime.min.replace(tzinfo=UTC)
 
 
@@ -53,21 +56,24 @@ class Choice(Generic[_Binding]):
 
 def choose(facts: Facts, bindings: Sequence[_Binding]) -> Choice[_Binding]:
     """The first binding that matches, unless the instance is on hold or too old for it."""
-    reasons: list[str] = []
     record = facts.as_record()
-    for binding in bindings:
-        why = binding.mismatch(record)
-        if not why:
-            kept_out = _kept_out(facts, binding)
-            if kept_out is None:
-                return Choice(binding)
-            outcome = Outcome(facts.instance_id, *kept_out, binding.name, binding.target)
-            return Choice(None, as_reported(outcome, binding))
-        reasons.append(f"{binding.name} ({why})")
-    if not reasons:
-        return Choice(None, unbound(facts.instance_id))
-    reason = f"no binding matches: {'; '.join(reasons)}"
-    return Choice(None, Outcome(facts.instance_id, Result.IGNORED, reason))
+    binding = next((one for one in bindings if one.matches(record)), None)
+    if binding is None:
+        return Choice(None, _unmatched(facts.instance_id, record, bindings))
+    kept_out = _kept_out(facts, binding)
+    if kept_out is None:
+        return Choice(binding)
+    outcome = Outcome(facts.instance_id, *kept_out, binding.name, binding.target)
+    return Choice(None, as_reported(outcome, binding))
+
+
+def _unmatched(instance_id: str, record: Mapping[str, FrozenJson], bindings: Sequence[Binding]) -> Outcome:
+    if not bindings:
+        return unbound(instance_id)
+    reasons = [f"{one.name} ({one.mismatch(record)})" for one in bindings[:MOST_EXPLAINED]]
+    if len(bindings) > MOST_EXPLAINED:
+        reasons.append(f"and {len(bindings) - MOST_EXPLAINED} more")
+    return Outcome(instance_id, Result.IGNORED, f"no binding matches: {'; '.join(reasons)}")
 
 
 def unbound(instance_id: str) -> Outcome:

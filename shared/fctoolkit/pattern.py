@@ -113,24 +113,40 @@ def compile_pattern(
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """One leaf. `presence` holds the answers that `exists` expressions accept; `tests` look at a scalar."""
+    """One leaf.
+
+    `presence` holds the answers that `exists` expressions accept, `texts` the texts that are named as they
+    are; `tests`, for all other expressions, look at a scalar.
+    """
 
     path: Path
     wanted: str
     presence: frozenset[bool]
+    texts: frozenset[str]
     tests: tuple[Test, ...]
 
     def matches(self, event: FrozenJson) -> bool:
         present, value = _look_up(event, self.path)
         if present in self.presence:
             return True
-        return present and any(test(scalar) for scalar in _scalars(value) for test in self.tests)
+        if isinstance(value, str):
+            return self._accepts(value)
+        return present and any(self._accepts(scalar) for scalar in _scalars(value))
+
+    def _accepts(self, scalar: JsonScalar) -> bool:
+        if isinstance(scalar, str) and scalar in self.texts:
+            return True
+        return bool(self.tests) and any(test(scalar) for test in self.tests)
+
+
+# Nearly every object is a dict, which is told at once; the check for other mappings is slow.
+_OBJECT = (dict, Mapping)
 
 
 def _look_up(event: FrozenJson, path: Path) -> tuple[bool, FrozenJson]:
     value = event
     for key in path:
-        if not isinstance(value, Mapping) or key not in value:
+        if not isinstance(value, _OBJECT) or key not in value:
             return False, None
         value = value[key]
     return True, value
@@ -172,6 +188,7 @@ def _field_of(expressions: Sequence[FrozenJson], path: Path, limit: int | None, 
     if limit is not None and len(expressions) > limit:
         raise PatternError(where, f"expected at most {limit} expressions, found {len(expressions)}")
     presence: set[bool] = set()
+    texts: set[str] = set()
     tests: list[Test] = []
     for index, expression in enumerate(expressions):
         place: Place = (*path, index)
@@ -181,9 +198,12 @@ def _field_of(expressions: Sequence[FrozenJson], path: Path, limit: int | None, 
                 presence.add(_flag(operand, (*place, name)))
             else:
                 tests.append(_OPERATORS[name](operand, (*place, name), equal))
+        elif isinstance(expression, str):
+            texts.add(expression)
         else:
             tests.append(_exact(expression, place, equal))
-    return _Field(path, json.dumps(expressions, ensure_ascii=False), frozenset(presence), tuple(tests))
+    wanted = json.dumps(expressions, ensure_ascii=False)
+    return _Field(path, wanted, frozenset(presence), frozenset(texts), tuple(tests))
 
 
 def _operator_of(expression: Mapping[str, FrozenJson], place: Place) -> tuple[str, FrozenJson]:

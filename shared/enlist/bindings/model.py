@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import (
@@ -14,7 +15,6 @@ from pydantic import (
     Discriminator,
     Field,
     JsonValue,
-    PrivateAttr,
     Tag,
     ValidationError,
     ValidationInfo,
@@ -79,11 +79,14 @@ class Binding(BaseModel):
     mode: Mode = "plan"
     created_after: Moment | None = None
     max_per_run: Annotated[int, Field(ge=1, le=1000, strict=True)] = 10
-    _pattern: Pattern = PrivateAttr()
 
-    def model_post_init(self, _: object, /) -> None:
-        """Compiles the pattern, which validation has already found valid."""
-        self._pattern = compile_pattern(self.match)
+    @cached_property
+    def _pattern(self) -> Pattern:
+        return compile_pattern(self.match)
+
+    def matches(self, record: Mapping[str, FrozenJson]) -> bool:
+        """Whether the binding chooses what has these facts."""
+        return self._pattern.matches(record)
 
     def mismatch(self, record: Mapping[str, FrozenJson]) -> str:
         """Why a record of facts does not match, for a person; empty when it does."""
@@ -108,7 +111,6 @@ class EdgeBinding(Binding):
     cluster: ResourceId
     nodepool: ResourceId | None = None
     os: Annotated[tuple[JsonValue, ...], Field(min_length=1)] = SUPPORTED_OS
-    _os: Pattern = PrivateAttr()
 
     @field_validator("match")
     @classmethod
@@ -124,10 +126,9 @@ class EdgeBinding(Binding):
             raise ValueError(f"not a pattern: {error}") from error
         return expressions
 
-    def model_post_init(self, context: object, /) -> None:
-        """Compiles both patterns."""
-        super().model_post_init(context)
-        self._os = compile_pattern({"osName": [*self.os]})
+    @cached_property
+    def _os(self) -> Pattern:
+        return compile_pattern({"osName": [*self.os]})
 
     @property
     def target(self) -> str:
@@ -145,16 +146,15 @@ class PeerMatch(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     match: Annotated[Match, Field(min_length=1)]
-    _pattern: Pattern = PrivateAttr()
 
     @field_validator("match")
     @classmethod
     def _known_facts(cls, match: Match) -> Match:
         return _checked_pattern(match, SEARCH_FACTS.keys())
 
-    def model_post_init(self, _: object, /) -> None:
-        """Compiles the pattern."""
-        self._pattern = compile_pattern(self.match)
+    @cached_property
+    def _pattern(self) -> Pattern:
+        return compile_pattern(self.match)
 
     def matches(self, record: Mapping[str, FrozenJson]) -> bool:
         """True when an instance with this record of facts is a peer."""
@@ -191,6 +191,10 @@ class SearchBinding(Binding):
 
     peers: Peers
     max_peers: Annotated[int, Field(ge=1, le=100, strict=True)] = 5
+
+    def matches(self, record: Mapping[str, FrozenJson]) -> bool:
+        """As for every binding; and the instance must be in the binding's region."""
+        return record.get("regionId") == self.region and super().matches(record)
 
     def mismatch(self, record: Mapping[str, FrozenJson]) -> str:
         """As for every binding; and the instance must be in the binding's region."""
