@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import httpx2
 
@@ -11,7 +11,19 @@ from localcloud.errors import LocalCloudError
 from localcloud.message import Request
 
 if TYPE_CHECKING:
-    from localcloud.cloud import LocalCloud
+    from localcloud.message import Response
+
+
+class Answering(Protocol):
+    """What a transport needs of a local cloud."""
+
+    def handle(self, request: Request) -> Response:
+        """Answers one request."""
+        ...
+
+    def advance(self, seconds: float) -> float:
+        """Lets so many seconds pass in the cloud's state; returns the present moment."""
+        ...
 
 
 class CloudTransport(httpx2.BaseTransport):
@@ -22,7 +34,7 @@ class CloudTransport(httpx2.BaseTransport):
     client would not have waited so long.
     """
 
-    def __init__(self, cloud: LocalCloud) -> None:
+    def __init__(self, cloud: Answering) -> None:
         self._cloud = cloud
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
