@@ -1,0 +1,1 @@
+"""Measurements of the product. Nothing that ships, and no test of behaviour, imports this."""

@@ -1,0 +1,147 @@
+"""`./dev bench`: makes measurements, each in a fresh process; shows tables and writes bench/results.json."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from bench import stores
+from bench.case import Asked, BenchError
+from bench.cases import CASES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.case import Case
+    from fctoolkit.jsontypes import JsonObject, JsonValue
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+RESULTS: Final = Path(__file__).with_name("results.json")
+FORMAT: Final = 1
+SIZES: Final = (100, 1_000, 10_000)
+LATENCIES: Final = (0.05, 0.3)
+MOST_LATENCY: Final = 10.0
+MOST_SECONDS: Final = 3_600
+"""Of one measurement; then something hangs."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Makes the measurements; 0 when all were made, 1 when one went wrong."""
+    parsed = _parser().parse_args(arguments)
+    asked = Asked(tuple(parsed.sizes), tuple(parsed.stores or stores.available()), tuple(parsed.latencies))
+    done: list[JsonValue] = []
+    failed = 0
+    for name in parsed.cases or CASES:
+        case = CASES[name]
+        settings = case.settings(asked)
+        widths = _show_heading(case, settings)
+        for setting in settings:
+            try:
+                numbers = measured(case, setting)
+            except BenchError as error:
+                failed += 1
+                print(f"  FAILED {json.dumps(setting)}\n{error}", flush=True)
+                continue
+            done.append({"case": case.name, "setting": setting, "numbers": numbers})
+            _show_row(case, {**setting, **numbers}, widths)
+    parsed.output.write_text(json.dumps(_results(done), indent=1) + "\n", encoding="utf-8")
+    print(f"\n{parsed.output}: {len(done)} measurements" + (f"; {failed} FAILED" if failed else ""))
+    return 1 if failed else 0
+
+
+def measured(case: Case, setting: JsonObject) -> JsonObject:
+    """The numbers of one measurement, made in a process of its own. Raises `BenchError` with what it said."""
+    with stores.opened(str(setting.get("store", "none"))) as url:
+        asked = json.dumps({"case": case.name, "setting": setting, "store_url": url})
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", "bench.child"],
+                cwd=ROOT,
+                input=asked,
+                capture_output=True,
+                text=True,
+                timeout=MOST_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise BenchError(f"it took more than {MOST_SECONDS} s") from None
+    if done.returncode:
+        raise BenchError(done.stderr.strip() or f"the process ended with {done.returncode}")
+    numbers: JsonObject = json.loads(done.stdout)
+    return numbers
+
+
+def _results(measurements: list[JsonValue]) -> JsonObject:
+    return {
+        "format": FORMAT,
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": {
+            "python": platform.python_version(),
+            "system": platform.system(),
+            "architecture": platform.machine(),
+            "processors": os.cpu_count(),
+        },
+        "measurements": measurements,
+    }
+
+
+def _show_heading(case: Case, settings: Sequence[JsonObject]) -> list[int]:
+    """Prints what the case is and its columns; gives their widths."""
+    widths: list[int] = []
+    for column in case.columns:
+        known = [column.text(setting) for setting in settings if column.key in setting]
+        widths.append(max(len(column.heading), 7, *map(len, known)))
+    print(f"\n{case.name}: {case.about}")
+    print("  ".join(one.heading.rjust(width) for one, width in zip(case.columns, widths, strict=True)))
+    return widths
+
+
+def _show_row(case: Case, values: JsonObject, widths: Sequence[int]) -> None:
+    cells = [one.text(values).rjust(width) for one, width in zip(case.columns, widths, strict=True)]
+    print("  ".join(cells), flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="./dev bench", description="Measures the product; what, and what not: bench/README.md."
+    )
+    abouts = "; ".join(f"{case.name}: {case.about}" for case in CASES.values())
+    parser.add_argument(
+        "cases", nargs="*", choices=[[], *CASES], metavar="CASE", help=f"{abouts}; all by default"
+    )
+    parser.add_argument("--sizes", type=_size, nargs="+", default=SIZES, help="numbers of machines")
+    parser.add_argument("--stores", nargs="+", choices=stores.STORES, help="all that are there by default")
+    parser.add_argument(
+        "--latencies", type=_seconds, nargs="+", default=LATENCIES, help="seconds that a call waits"
+    )
+    parser.add_argument("--output", type=Path, default=RESULTS, help="instead of bench/results.json")
+    return parser
+
+
+def _size(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= max(SIZES):
+        raise argparse.ArgumentTypeError(f"expected 1 to {max(SIZES)}, found {text!r}")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds <= MOST_LATENCY:
+        raise argparse.ArgumentTypeError(
+            f"expected seconds above 0, at most {MOST_LATENCY:.0f}, found {text!r}"
+        )
+    return seconds
+
+
+if __name__ == "__main__":
+    sys.exit(main())

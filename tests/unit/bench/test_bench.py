@@ -1,0 +1,108 @@
+"""`./dev bench`: it measures, writes down what it promises, and says when what it measured did not work."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bench import __main__ as command
+from bench import fleet
+from bench.account import Account
+from bench.case import BenchError
+from bench.cases import CASES
+from tests.support.product import ROOT, cluster, ens_instance
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ACCOUNT = Account(machines=2, clusters=1, max_per_run=10, node_quota=10)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What a run over a hundred machines writes."""
+    file = tmp_path_factory.mktemp("bench") / "results.json"
+    assert command.main(["fleet", "--sizes", "100", "--stores", "none", "--output", str(file)]) == 0
+    return json.loads(file.read_text())
+
+
+def test_results_say_where_and_what(results: Any) -> None:
+    """The file tells its format, the machine, and the case, setting and numbers of each measurement."""
+    assert results["format"] == 1
+    assert set(results["machine"]) == {"python", "system", "architecture", "processors"}
+    assert [one["case"] for one in results["measurements"]] == ["fleet"] * len(fleet.WAYS)
+    assert [one["setting"]["way"] for one in results["measurements"]] == [*fleet.WAYS]
+
+
+def test_results_have_what_the_readme_lists(results: Any) -> None:
+    """bench/README.md explains each number of a fleet, and none that is not measured."""
+    readme = (ROOT / "bench/README.md").read_text(encoding="utf-8").partition("| number of a fleet |")[2]
+    explained = set(re.findall(r"^\| `([a-z_]+)` \|", readme, flags=re.MULTILINE))
+    for one in results["measurements"]:
+        assert set(one["numbers"]) == explained
+
+
+def test_a_sweep_makes_no_more_attaches_than_are_needed(results: Any) -> None:
+    """A hundred machines of two clusters are attached by sweeps in as many calls as ids per call ask for."""
+    numbers = results["measurements"][-1]["numbers"]
+    assert numbers["attach_calls"] == numbers["attach_calls_needed"] == 6
+    assert numbers["invocations"] == numbers["sweeps"] == 3
+    assert numbers["idle_calls"] <= numbers["idle_calls_bound"] == 8
+    assert numbers["calls"] == sum(numbers["calls_by_action"].values())
+    assert 0 < numbers["before_mib"] <= numbers["peak_mib"]
+    assert numbers["cpu_seconds"] > 0
+
+
+@pytest.mark.parametrize(
+    ("homes", "attached", "said"),
+    [
+        (["c" + "0" * 32], [1, 1], None),
+        (["c" + "0" * 32], [1, 2], "i-0000001 is in .* attached 2 times"),
+        (["c" + "0" * 32, "c-other"], [1, 1], "2 of 2 machines"),
+        ([], [0, 0], "i-0000000 is in no cluster, attached 0 times"),
+    ],
+)
+def test_numbers_of_a_fleet_that_is_not_in_place_are_refused(
+    homes: list[str], attached: list[int], said: str | None
+) -> None:
+    """A machine that is nowhere, in two clusters, or was attached twice makes the measurement fail."""
+    ids = [*ACCOUNT.homes]
+    nodes = [{"instance_id": one} for one in ids]
+    state: Any = {
+        "ens": {
+            "instances": [ens_instance(one, attachCount=n) for one, n in zip(ids, attached, strict=True)]
+        },
+        "cs": {"clusters": [cluster(home, nodes=nodes) for home in homes]},
+    }
+    if said is None:
+        fleet.check(state, ACCOUNT)
+        return
+    with pytest.raises(BenchError, match=said):
+        fleet.check(state, ACCOUNT)
+
+
+def test_what_goes_wrong_in_the_other_process_is_told() -> None:
+    """An error in the process of a measurement is the measurement's."""
+    with pytest.raises(BenchError, match="way"):
+        command.measured(CASES["fleet"], {"way": "by hand", "machines": 1, "clusters": 1, "store": "none"})
+
+
+def test_a_failed_measurement_fails_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is shown and is not in the results, the others are made all the same, and the exit code is 1."""
+
+    def measured(_: object, setting: dict[str, Any]) -> dict[str, Any]:
+        if setting["way"] == "sweep":
+            raise BenchError("two machines are missing")
+        return dict.fromkeys([column.key for column in CASES["quota"].columns], 1)
+
+    monkeypatch.setattr(command, "measured", measured)
+    file = tmp_path / "results.json"
+    assert command.main(["quota", "--stores", "none", "--output", str(file)]) == 1
+    assert "two machines are missing" in capsys.readouterr().out
+    kept = json.loads(file.read_text())["measurements"]
+    assert [one["setting"]["way"] for one in kept] == ["one batch", "one batch"]
