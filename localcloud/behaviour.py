@@ -41,6 +41,19 @@ class Behaviour(BaseModel):
         trigger_unsigned_status: HTTP status for a request without a signature. One page and reports of users
             say 400, another page 403.
         trigger_error_status: HTTP status when the function behind an HTTP trigger fails.
+        async_invocation_true: what `asyncInvocationType: true` of an eventbridge trigger means; `false` is
+            the other. FC 2.0's pages say `asynchronous`, as the name does; the SDK of FC 3.0 `synchronous`.
+        async_backoff_seconds: how long FC waits before it retries an asynchronous invocation; it doubles each
+            time. Documented for throttling; for errors of functions no page has a number.
+        timer_destinations: whether a tick that failed for good goes to the function's destination. An older
+            page says that timers invoke asynchronously and that destinations do not apply to them.
+        large_letter: what is written in the place of a dead letter of more than 64 KB, which no queue takes.
+            `reference` an address instead of the event, `cut` its beginning, `lost` nothing. The page on
+            destinations says only that such a delivery may fail.
+        batch_letters: whether the events of a batch that failed are dead letters one by one (`items`), or
+            together as the array that the function got (`batch`). Not documented.
+        batch_items: how a batch carries its events: as `objects`, or as `strings` that hold JSON. Samples
+            show both.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -65,3 +78,9 @@ class Behaviour(BaseModel):
     trigger_payload: Literal["either", "hash", "empty"] = "either"
     trigger_unsigned_status: Literal[400, 403] = 400
     trigger_error_status: Literal[200, 502] = 502
+    async_invocation_true: Literal["asynchronous", "synchronous"] = "asynchronous"
+    async_backoff_seconds: Seconds = 0.5
+    timer_destinations: bool = False
+    large_letter: Literal["reference", "cut", "lost"] = "reference"
+    batch_letters: Literal["items", "batch"] = "items"
+    batch_items: Literal["objects", "strings"] = "objects"

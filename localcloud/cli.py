@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from fctoolkit.errors import ConfigurationError, EventError, ToolkitError
+from fctoolkit.errors import ConfigurationError, ToolkitError
 from localcloud.deployment import Deployment, Ended
 from localcloud.endpoints import is_loopback
 from localcloud.errors import LocalCloudError
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from fctoolkit.jsontypes import JsonObject, JsonValue
+    from localcloud.delivery.deliveries import Deliveries, DeliveryRecord
     from localcloud.runtime import Invocation
     from localcloud.template import Template
 
@@ -147,10 +148,10 @@ def _serve(options: argparse.Namespace, environment: dict[str, str]) -> int:
                 deployment = stack.enter_context(
                     Deployment(template, functions, ended=partial(_show_end, template))
                 )
-                _show_addresses(cloud.deploy(deployment, url))
-                cloud.on_event = partial(_on_event, deployment)
+                _show_addresses(cloud.deploy(deployment, url, _show_try))
+                stack.enter_context(cloud.deliveries.following())
                 if options.tick:
-                    stack.callback(_start_ticking(deployment, options.tick))
+                    stack.callback(_start_ticking(cloud.deliveries, options.tick))
             print(f"localcloud ready at {url}", flush=True)
 
         serve(cloud, options.host, options.port, ready)
@@ -169,37 +170,13 @@ def _seed(file: Path) -> JsonObject:
     return seed
 
 
-def _on_event(deployment: Deployment, event: JsonObject) -> JsonObject:
-    """Delivers an event that was put on the bus over HTTP, and answers with what became of it."""
-    try:
-        receipt = deployment.bus.put(event)
-    except EventError as error:
-        raise LocalCloudError(str(error)) from None
-    deliveries: list[JsonValue] = []
-    for record in deployment.deliver(receipt):
-        invocation = record.invocation
-        deliveries.append(
-            {
-                "rule": record.rule,
-                "function": record.function,
-                "requestId": invocation.request_id,
-                "errorType": invocation.error_type,
-                "result": invocation.payload.decode(errors="replace"),
-                "durationMs": round(invocation.duration * 1000),
-                "cold": invocation.cold,
-            }
-        )
-    missed: list[JsonValue] = [{"rule": miss.rule.name, "reason": miss.reason} for miss in receipt.missed]
-    return {"event": receipt.event, "deliveries": deliveries, "missed": missed}
-
-
-def _start_ticking(deployment: Deployment, seconds: float) -> Callable[[], None]:
+def _start_ticking(deliveries: Deliveries, seconds: float) -> Callable[[], None]:
     """Fires all timers every so many seconds; call what is returned to stop."""
     stopped = threading.Event()
 
     def run() -> None:
         while not stopped.wait(seconds):
-            deployment.tick()
+            deliveries.tick()
 
     thread = threading.Thread(target=run, name="timers", daemon=True)
     thread.start()
@@ -292,13 +269,24 @@ def _show_end(template: Template, ended: Ended) -> None:
     _show_logs(template, ended.function, ended.invocation)
     if ended.background:
         invocation = ended.invocation
-        how = "returned" if invocation.ok else f"failed with {invocation.error_type}, and is not tried again"
+        how = "returned" if invocation.ok else f"failed with {invocation.error_type}"
         print(
             f"localcloud: asynchronous invocation {invocation.request_id} of {ended.function} {how} "
             f"after {invocation.duration * 1000:.0f} ms",
             file=sys.stderr,
             flush=True,
         )
+
+
+def _show_try(record: DeliveryRecord) -> None:
+    """Writes what follows a try that nobody waited for."""
+    invocation = record.invocation
+    how = f"failed with {invocation.error_type}" if invocation.error_type else "returned"
+    print(
+        f"localcloud: {record.source} to {record.function}, try {record.tries}, {how}: {record.then}",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 def _error_type(invocation: Invocation) -> str:

@@ -46,8 +46,14 @@ class StateClock:
     def advance(self, seconds: float) -> float:
         """Moves the clock on by so many seconds and returns the present moment.
 
-        Raises LocalCloudError, and stays where it is, when it would go back or past LATEST.
+        Raises as `check` does, and stays where it is.
         """
+        self.check(seconds)
+        self._now += seconds
+        return self.now()
+
+    def check(self, seconds: float) -> None:
+        """Raises LocalCloudError when so many seconds would lead back or past LATEST."""
         if not seconds >= 0:
             raise LocalCloudError(f"the clock cannot go back: {seconds} seconds")
         if self.now() + seconds > LATEST:
@@ -55,8 +61,6 @@ class StateClock:
                 f"the clock is at {iso_time(self.now())} and cannot go past {iso_time(LATEST)}: "
                 f"{seconds} seconds are too many"
             )
-        self._now += seconds
-        return self.now()
 
     def follow(self) -> None:
         """From here on, real time passes in the cloud too."""

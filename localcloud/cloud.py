@@ -10,13 +10,11 @@ import copy
 import functools
 import threading
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Self
 
 from fctoolkit.errors import EventError
-from fctoolkit.jsontypes import FrozenJson, JsonObject, JsonValue
 from localcloud.admin import Admin, is_admin_path
 from localcloud.behaviour import Behaviour
 from localcloud.clock import StateClock, iso_time
@@ -46,19 +44,20 @@ from localcloud.validation import as_list, as_object, checked, only, plain_json
 from localcloud.world import Turn, World, key_of, key_record
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
+    from fctoolkit.jsontypes import FrozenJson, JsonObject, JsonValue
+    from localcloud.delivery.deliveries import Deliveries, DeliveryRecord
     from localcloud.deployment import Deployment
     from localcloud.faults import Fault
     from localcloud.gateway import Gateway
     from localcloud.transport import CloudTransport
 
-SEED_KEYS = frozenset({"credentials", "sts_credentials", "behaviour", "functions", *SERVICES})
+SEED_KEYS = frozenset({"credentials", "sts_credentials", "behaviour", "functions", "deliveries", *SERVICES})
 
 # Where events go while nothing is deployed. It has no rules, but is as strict about events as any bus.
 _EMPTY_BUS = EventBus(rules=(), account_id="", region="")
-
-EventHook = Callable[[JsonObject], JsonValue]
 
 
 class LocalCloud:
@@ -72,8 +71,6 @@ class LocalCloud:
 
     Attributes:
         clock: the state clock.
-        on_event: takes the CloudEvents that are put on the default bus, and returns what became of them;
-            without one they are only kept.
     """
 
     def __init__(
@@ -84,13 +81,13 @@ class LocalCloud:
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.clock = StateClock(now)
-        self.on_event: EventHook | None = None
         self._first_behaviour = behaviour or Behaviour()
         self._wall_clock = wall_clock
         self._lock = threading.RLock()
         self._dispatcher = Dispatcher()
         self._admin = Admin(self)
         self._gateway: Gateway | None = None
+        self._deliveries: Deliveries | None = None
         self._closed = False
         self._world = self._new_world()
 
@@ -149,40 +146,67 @@ class LocalCloud:
             return self._admin.handle(request)
         return self._answer(request)
 
-    def deploy(self, deployment: Deployment, url: str) -> list[JsonValue]:
-        """Lets the functions of a template be called: at their HTTP triggers and over both invocation APIs.
+    def deploy(
+        self,
+        deployment: Deployment,
+        url: str,
+        tried: Callable[[DeliveryRecord], None] = lambda _: None,
+    ) -> list[JsonValue]:
+        """Lets the functions of a template be reached: by events, HTTP triggers and both invocation APIs.
 
-        Events come to them by `on_event`. The deployment outlives resets.
+        The deployment outlives resets.
 
         Args:
             deployment: the functions; the caller closes it, after the last request.
             url: where this cloud is served, for the triggers' addresses.
+            tried: told of every try to deliver an event that nobody waits for.
 
         Returns:
             The functions, as `state` has them: `key`, `name` and the `urls` of the HTTP trigger.
         """
-        from localcloud.gateway import Gateway  # noqa: PLC0415 - only who deploys needs what reads templates
+        # Only who deploys needs what reads templates.
+        from localcloud.delivery.deliveries import Deliveries  # noqa: PLC0415
+        from localcloud.delivery.queues import Queues  # noqa: PLC0415
+        from localcloud.gateway import Gateway  # noqa: PLC0415
 
-        self._gateway = Gateway(deployment, url, self._check_trigger, lambda: self.behaviour)
+        queues = Queues(lambda: self._world.queues, self._lock, self.clock.now)
+        self._deliveries = Deliveries(
+            deployment,
+            queues,
+            now=self.clock.now,
+            step=self._step,
+            behaviour=lambda: self.behaviour,
+            tried=tried,
+        )
+        self._gateway = Gateway(self._deliveries, url, self._check_trigger, lambda: self.behaviour)
         return self._gateway.functions()
 
     @property
-    def functions(self) -> Deployment | None:
-        """The functions that can be called; None while nothing is deployed."""
-        return self._gateway.deployment if self._gateway is not None else None
+    def deliveries(self) -> Deliveries:
+        """The ways on which events come to the functions; LocalCloudError while nothing is deployed."""
+        if self._deliveries is None:
+            raise LocalCloudError("nothing is deployed: `deploy` the functions of a template first")
+        return self._deliveries
 
     def advance(self, seconds: float) -> float:
-        """Lets so many seconds pass in the cloud's state; returns the present moment."""
-        with self._lock:
-            return self.clock.advance(seconds)
+        """Lets so many seconds pass in the cloud's state; returns the present moment.
+
+        What is to be delivered in these seconds is delivered at its time, before this returns.
+        """
+        self.clock.check(seconds)
+        if self._deliveries is None:
+            return self._step(seconds)
+        return self._deliveries.pass_time(seconds)
 
     def reset(self) -> None:
-        """Forgets all state, keys, behaviour, faults, calls, nonces and events.
+        """Forgets all state, keys, behaviour, faults, calls, nonces, events and what waits for delivery.
 
         The clock stays as it is: time never goes back, whatever else begins anew.
         """
         with self._lock:
             self._world = self._new_world()
+        if self._deliveries is not None:
+            self._deliveries.reset()
 
     def configure(self, **changes: FrozenJson) -> Behaviour:
         """Changes fields of the behaviour; SeedError naming the field when one is not valid."""
@@ -198,7 +222,7 @@ class LocalCloud:
                 the services' own field names, `behaviour` (fields of Behaviour), `credentials`
                 (`access_key_id`, `access_key_secret`), `sts_credentials` (a list, each with a
                 `security_token` too).
-                `functions` has no effect: these come from a template.
+                `functions` and `deliveries` have no effect: these come from a template and from what happens.
 
         Raises:
             SeedError: naming the field that is not valid; nothing was changed.
@@ -224,8 +248,10 @@ class LocalCloud:
     def state(self) -> JsonObject:
         """All state, in the seed's shape; in addition each cluster's tasks and what was counted.
 
-        `functions` is there when functions are deployed.
+        `functions` and `deliveries` are there when functions are deployed.
         """
+        # Deliveries use the cloud while they hold a lock of their own, so that is not waited for below.
+        deliveries = self._deliveries.state() if self._deliveries is not None else {}
         with self._lock:
             world = self._world
             moment = self._moment()
@@ -238,6 +264,7 @@ class LocalCloud:
             }
             if self._gateway is not None:
                 state["functions"] = self._gateway.functions()
+                state["deliveries"] = deliveries
             return copy.deepcopy(state)
 
     def add_fault(self, fault: Fault) -> None:
@@ -256,12 +283,12 @@ class LocalCloud:
     def put_event(self, event: JsonObject) -> JsonValue:
         """Puts a CloudEvent on the default bus and returns what became of it.
 
-        The hook runs without the cloud's lock, for the functions it starts call this cloud; it is the hook's
-        part to check the event. Raises LocalCloudError for what EventBridge would not take.
+        Functions run without the cloud's lock, for they call this cloud. Raises LocalCloudError for what
+        EventBridge would not take.
         """
-        if self.on_event is not None:
-            return self.on_event(event)
         try:
+            if self._deliveries is not None:
+                return self._deliveries.put_and_tell(event)
             _EMPTY_BUS.put(event)
         except EventError as error:
             raise LocalCloudError(str(error)) from None
@@ -270,16 +297,20 @@ class LocalCloud:
             return {"deployed": False, "stored": len(self._world.events), "message": "nothing is deployed"}
 
     def _new_world(self) -> World:
-        fleet = Fleet()
+        fleet, queues = Fleet(), MnsService()
         services: list[Service] = [
             CsService(fleet),
             EnsService(fleet),
             ElasticsearchService(),
-            FcService(lambda: self.functions),
-            Fc2Service(lambda: self.functions),
-            MnsService(),
+            FcService(lambda: self._deliveries),
+            Fc2Service(lambda: self._deliveries),
+            queues,
         ]
-        return World(self._first_behaviour, {service.name: service for service in services})
+        return World(self._first_behaviour, {service.name: service for service in services}, queues)
+
+    def _step(self, seconds: float) -> float:
+        with self._lock:
+            return self.clock.advance(seconds)
 
     def _moment(self) -> Moment:
         return Moment(self.clock.now(), self._world.behaviour)

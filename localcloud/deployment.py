@@ -1,12 +1,11 @@
-"""A template brought to life: functions that run, rules that deliver events to them, timers, HTTP triggers.
+"""A template brought to life: functions that run, the rules of its event bus, HTTP triggers.
 
-Delivers each event once and at once, and runs each invocation once: no retries, no dead letters. Knows
-nothing of the services that the functions call; the environment tells these where they are.
+Runs each invocation once; `localcloud.delivery` delivers events and tries again. Knows nothing of the
+services that the functions call; the environment tells these where they are.
 """
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -16,10 +15,10 @@ from typing import TYPE_CHECKING, Self
 
 from fctoolkit.errors import ConfigurationError
 from localcloud.errors import LocalCloudError
-from localcloud.eventbridge import EventBus, Receipt, Rule
+from localcloud.eventbridge import EventBus, Rule
 from localcloud.runtime import FunctionProcess, Invocation
 from localcloud.runtime.process import new_request_id
-from localcloud.template import EventBridgeTrigger, FunctionSpec, HttpTrigger, Template, TimerTrigger
+from localcloud.template_triggers import EventBridgeTrigger, HttpTrigger
 from localcloud.triggers import (
     FUNCTION_ERROR_STATUS,
     HttpAnswer,
@@ -35,22 +34,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from fctoolkit.jsontypes import FrozenJson
     from localcloud.message import Request
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryRecord:
-    """One invocation that an event or a timer led to.
-
-    Attributes:
-        rule: the rule or timer, named as FC names it: `<function>-<trigger>`.
-        function: the function's resource key.
-    """
-
-    rule: str
-    function: str
-    invocation: Invocation
+    from localcloud.template import FunctionSpec, Template
+    from localcloud.template_triggers import TimerTrigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +98,7 @@ class Deployment:
         first = template.functions[0] if template.functions else None
         self.bus = EventBus(
             rules=tuple(
-                Rule(spec.rule_name(trigger), spec.key, trigger.pattern)
+                Rule(spec.rule_name(trigger), spec.key, trigger.pattern, trigger.push)
                 for spec in template.functions
                 for trigger in spec.triggers
                 if isinstance(trigger, EventBridgeTrigger) and trigger.enabled
@@ -128,31 +114,9 @@ class Deployment:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def put_event(self, event: Mapping[str, FrozenJson]) -> tuple[DeliveryRecord, ...]:
-        """Puts a CloudEvent on the default bus and invokes the functions of the rules that match.
-
-        Raises EventError for what EventBridge would not take. Errors of functions are in the records.
-        To see why the other rules did not match, take the two steps apart: `bus.put`, then `deliver`.
-        """
-        return self.deliver(self.bus.put(event))
-
-    def deliver(self, receipt: Receipt) -> tuple[DeliveryRecord, ...]:
-        """Invokes the functions of the rules that an event has matched."""
-        body = json.dumps(receipt.event).encode()
-        return tuple(
-            DeliveryRecord(rule.name, rule.function, self._run(rule.function, body))
-            for rule in receipt.matched
-        )
-
-    def tick(self, function: str | None = None) -> tuple[DeliveryRecord, ...]:
-        """Fires every enabled timer once, of one function or of all. Timers never fire by themselves."""
-        specs = self.template.functions if function is None else (self.template.function(function),)
-        return tuple(
-            DeliveryRecord(spec.rule_name(trigger), spec.key, self._tick(spec, trigger))
-            for spec in specs
-            for trigger in spec.triggers
-            if isinstance(trigger, TimerTrigger) and trigger.enabled
-        )
+    def tick_payload(self, trigger: TimerTrigger) -> bytes:
+        """The event of a timer that fires now."""
+        return timer_event(trigger, self._now())
 
     def http(
         self,
@@ -215,15 +179,26 @@ class Deployment:
         """Invokes a function with these bytes, as the invocation API does."""
         return self._run(self.template.function(function).key, event, request_id)
 
-    def invoke_later(self, function: str, payload: bytes | Request, *, request_id: str) -> None:
-        """Invokes a function in the background, after those that were there before.
+    def run(self, key: str, payload: bytes | Request, request_id: str) -> Invocation:
+        """Runs the function of this resource key once and waits for it."""
+        return self._run(key, payload, request_id)
 
-        It runs once: a failure is told to `ended` and to nobody else.
-        """
-        key = self.template.function(function).key
+    def invoke_later(
+        self,
+        key: str,
+        payload: bytes | Request,
+        *,
+        request_id: str,
+        then: Callable[[Invocation], None] = lambda _: None,
+    ) -> None:
+        """Runs a function once in the background, after those that were there before; `then` is told."""
         if self._closed:
             raise self._refusal(key)
-        self._queues[key].submit(self._run, key, payload, request_id, background=True)
+
+        def run() -> None:
+            then(self._run(key, payload, request_id, background=True))
+
+        self._queues[key].submit(run)
 
     def close(self) -> None:
         """Ends all processes. Invocations that run are waited for; those that wait get a ClosedError."""
@@ -239,9 +214,6 @@ class Deployment:
     @staticmethod
     def _refusal(key: str) -> ClosedError:
         return ClosedError(f"{key} is not run any more: the functions were ended")
-
-    def _tick(self, spec: FunctionSpec, trigger: TimerTrigger) -> Invocation:
-        return self._run(spec.key, timer_event(trigger, self._now()))
 
     def _run(
         self,

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Final
 
 from fctoolkit.errors import EventError
+from localcloud.delivery.settings import PushSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,6 +34,7 @@ class Rule:
     name: str
     function: str
     pattern: Pattern
+    push: PushSettings = field(default_factory=PushSettings)
 
 
 @dataclass(frozen=True, slots=True)

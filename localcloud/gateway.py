@@ -22,7 +22,7 @@ from localcloud.invoking import accepted_headers, read_options, refuse_not_start
 from localcloud.message import Request, Response, json_response
 from localcloud.runtime.process import new_request_id
 from localcloud.services.fc.codes import FC_CODES
-from localcloud.template import HttpTrigger
+from localcloud.template_triggers import HttpTrigger
 from localcloud.triggers import HttpRequest
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from fctoolkit.jsontypes import JsonObject, JsonValue
     from localcloud.behaviour import Behaviour
-    from localcloud.deployment import Deployment
+    from localcloud.delivery.deliveries import Deliveries
     from localcloud.invoking import InvocationOptions
     from localcloud.template import FunctionSpec
 
@@ -72,7 +72,7 @@ class Gateway:
     """Answers at the addresses of HTTP triggers.
 
     Args:
-        deployment: the functions.
+        deliveries: the functions, and how they are invoked in the background.
         url: where this gateway is served, for the addresses that it tells.
         check_signature: returns when a request is well signed; else Refusal.
         behaviour: the variants in force.
@@ -80,12 +80,13 @@ class Gateway:
 
     def __init__(
         self,
-        deployment: Deployment,
+        deliveries: Deliveries,
         url: str,
         check_signature: Callable[[Request], None],
         behaviour: Callable[[], Behaviour],
     ) -> None:
-        self.deployment = deployment
+        self.deliveries = deliveries
+        self.deployment = deliveries.deployment
         self._url = url
         self._check_signature = check_signature
         self._behaviour = behaviour
@@ -145,7 +146,7 @@ class Gateway:
         asked = HttpRequest(request.method, target, request.headers, request.body)
         if options.background:
             payload = self.deployment.http_payload(spec, asked, request_id)
-            self.deployment.invoke_later(spec.key, payload, request_id=request_id)
+            self.deliveries.invoke_later(spec, payload, request_id)
             return Response(202, accepted_headers(options, request_id))
         error_status = self._behaviour().trigger_error_status
         exchange = self.deployment.exchange(spec, asked, request_id=request_id, error_status=error_status)

@@ -19,13 +19,12 @@ import sysconfig
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
-from fctoolkit.errors import PatternError
-from fctoolkit.pattern import Pattern, compile_pattern
+from localcloud.delivery.retries import ASYNC_EVENT_AGE, ASYNC_RETRIES, AsyncRetries
+from localcloud.delivery.settings import AsyncSettings
 from localcloud.function_limits import (
     FUNCTION_NAME,
     LARGEST_MEMORY,
@@ -33,56 +32,23 @@ from localcloud.function_limits import (
     LONGEST_TIMEOUT,
     MEMORY_STEP,
     SMALLEST_MEMORY,
-    TRIGGER_NAME,
     VARIABLE_NAME,
     VARIABLE_NAME_IN_WORDS,
 )
+from localcloud.template_model import Model, validated
 from localcloud.template_references import References
 from localcloud.template_resources import resolved_props, resources
-from localcloud.template_source import Node, Place, TemplateError, load
+from localcloud.template_source import Place, TemplateError, load
+from localcloud.template_triggers import TriggerModel, read_triggers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from localcloud.template_source import Node
+    from localcloud.template_triggers import Trigger
+
 DEFAULT_ACCOUNT_ID: Final = "1234567890123456"
 EDITION: Final = "3.0.0"
-
-
-@dataclass(frozen=True, slots=True)
-class HttpTrigger:
-    """Invokes on HTTP requests with one of `methods`.
-
-    Attributes:
-        auth_type: `function` asks for a signature, `anonymous` for nothing.
-        internet: whether its address answers at all; a trigger may be for inner networks only.
-    """
-
-    name: str
-    methods: tuple[str, ...]
-    auth_type: str = "function"
-    internet: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class EventBridgeTrigger:
-    """Invokes on events of the default bus that match `pattern`, one CloudEvent an invocation."""
-
-    name: str
-    enabled: bool
-    pattern: Pattern
-
-
-@dataclass(frozen=True, slots=True)
-class TimerTrigger:
-    """Invokes on a schedule (`@every 5m` or six cron fields), with `payload` in its event."""
-
-    name: str
-    enabled: bool
-    schedule: str
-    payload: str
-
-
-Trigger: TypeAlias = HttpTrigger | EventBridgeTrigger | TimerTrigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +83,7 @@ class FunctionSpec:
         layers: local folders that stand for its layers, first wins; one that holds a folder `python` stands
             for /opt, any other for /opt/python.
         custom: how it is started on a custom runtime; None on a built-in one.
-        failure_destination: ARN of what gets an asynchronous invocation that failed for good; empty for none.
+        asynchronous: what becomes of asynchronous invocations.
         role: ARN of the RAM role it runs with; empty for none.
     """
 
@@ -137,7 +103,7 @@ class FunctionSpec:
     custom: CustomRuntime | None = None
     log_project: str = ""
     log_store: str = ""
-    failure_destination: str = ""
+    asynchronous: AsyncSettings = field(default_factory=AsyncSettings)
     role: str = ""
     triggers: tuple[Trigger, ...] = ()
 
@@ -214,56 +180,47 @@ def read_template(
     return Template(file, tuple(reader.functions()), str(name.content) if name is not None else "")
 
 
-class _Model(BaseModel):
-    """Keys in camel case; unknown ones are left to `tools.template`."""
-
-    model_config = ConfigDict(alias_generator=to_camel, extra="ignore", frozen=True)
-
-
-class _Hook(_Model):
+class _Hook(Model):
     handler: str
     timeout: int = Field(default=3, ge=1, le=LONGEST_INITIALIZER)
 
 
-class _Lifecycle(_Model):
+class _Lifecycle(Model):
     initializer: _Hook | None = None
     pre_stop: _Hook | None = None
 
 
-class _CustomRuntime(_Model):
+class _CustomRuntime(Model):
     command: tuple[str, ...] = Field(default=("/code/bootstrap",), min_length=1)
     args: tuple[str, ...] = ()
     port: int = Field(default=9000, ge=1, le=65535)
 
 
-class _Code(_Model):
+class _Code(Model):
     src: str
 
 
-class _LogConfig(_Model):
+class _LogConfig(Model):
     project: str
     logstore: str
 
 
-class _Destination(_Model):
-    destination: str
+class _Destination(Model):
+    destination: str = ""
 
 
-class _Destinations(_Model):
-    on_failure: _Destination | None = None
+class _Destinations(Model):
+    on_failure: _Destination = _Destination()
+    on_success: _Destination = _Destination()
 
 
-class _AsyncInvoke(_Model):
+class _AsyncInvoke(Model):
+    max_async_retry_attempts: int = Field(default=ASYNC_RETRIES, ge=0, le=8)
+    max_async_event_age_in_seconds: int = Field(default=ASYNC_EVENT_AGE, ge=1, le=2592000)
     destination_config: _Destinations = _Destinations()
 
 
-class _Trigger(_Model):
-    trigger_name: str = Field(pattern=TRIGGER_NAME)
-    trigger_type: str
-    trigger_config: dict[str, JsonValue] = {}
-
-
-class _Function(_Model):
+class _Function(Model):
     """The keys that matter to a run, within FC's limits."""
 
     region: str
@@ -273,39 +230,14 @@ class _Function(_Model):
     code: str | _Code
     timeout: int = Field(default=3, ge=1, le=LONGEST_TIMEOUT)
     memory_size: int = Field(default=512, ge=SMALLEST_MEMORY, le=LARGEST_MEMORY, multiple_of=MEMORY_STEP)
-    environment_variables: dict[str, str] = {}
+    environment_variables: dict[str, str] = Field(default_factory=dict)
     layers: tuple[str, ...] = ()
     instance_lifecycle_config: _Lifecycle = _Lifecycle()
     custom_runtime_config: _CustomRuntime = _CustomRuntime()
     log_config: _LogConfig | str | None = None
     async_invoke_config: _AsyncInvoke = _AsyncInvoke()
     role: str = ""
-    triggers: tuple[_Trigger, ...] = ()
-
-
-class _HttpConfig(_Model):
-    methods: tuple[str, ...] = Field(min_length=1)
-    auth_type: Literal["function", "anonymous", "jwt"] = "function"
-    disable_url_internet: bool = Field(default=False, alias="disableURLInternet")
-
-
-class _TimerConfig(_Model):
-    cron_expression: str
-    enable: bool = True
-    payload: str = ""
-
-
-class _EventSource(_Model):
-    event_source_type: str
-
-
-class _EventBridgeConfig(_Model):
-    trigger_enable: bool = True
-    event_rule_filter_pattern: str
-    event_source_config: _EventSource
-
-
-_M = TypeVar("_M", bound=_Model)
+    triggers: tuple[TriggerModel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,14 +253,14 @@ class _Reader:
 
     def _function(self, key: str, resource: Node) -> FunctionSpec:
         props = resolved_props(self.references, key, resource)
-        model = _validate(_Function, props)
+        model = validated(_Function, props)
         is_custom = model.runtime.partition(".")[0] == "custom"
         if not model.handler and not is_custom:
             raise TemplateError(props.place, "handler: Field required")
         log = model.log_config if isinstance(model.log_config, _LogConfig) else None
         hooks = model.instance_lifecycle_config
         custom = model.custom_runtime_config
-        failed = model.async_invoke_config.destination_config.on_failure
+        queued = model.async_invoke_config
         return FunctionSpec(
             key=key,
             name=model.function_name,
@@ -346,9 +278,13 @@ class _Reader:
             custom=CustomRuntime(custom.command, custom.args, custom.port) if is_custom else None,
             log_project=log.project if log else "",
             log_store=log.logstore if log else "",
-            failure_destination=failed.destination if failed else "",
+            asynchronous=AsyncSettings(
+                AsyncRetries(queued.max_async_retry_attempts, queued.max_async_event_age_in_seconds),
+                queued.destination_config.on_failure.destination,
+                queued.destination_config.on_success.destination,
+            ),
             role=model.role,
-            triggers=tuple(_triggers(model.triggers, props)),
+            triggers=tuple(read_triggers(model.triggers, props)),
         )
 
     def _code_folder(self, code: str | _Code, props: Node) -> Path:
@@ -362,40 +298,6 @@ def _hook(model: _Hook | None) -> Hook | None:
     return Hook(model.handler, model.timeout) if model else None
 
 
-def _triggers(models: Sequence[_Trigger], props: Node) -> Iterator[Trigger]:
-    for index, model in enumerate(models):
-        node = props.at(["triggers", index, "triggerConfig"])
-        if model.trigger_type == "http":
-            yield _http_trigger(model.trigger_name, node)
-        elif model.trigger_type == "timer":
-            timer = _validate(_TimerConfig, node)
-            yield TimerTrigger(model.trigger_name, timer.enable, timer.cron_expression, timer.payload)
-        elif model.trigger_type == "eventbridge":
-            config = _validate(_EventBridgeConfig, node)
-            pattern = _pattern(config.event_rule_filter_pattern, node)
-            # Queues and streams deliver batches of their own; only bus rules are run locally.
-            if config.event_source_config.event_source_type == "Default":
-                yield EventBridgeTrigger(model.trigger_name, config.trigger_enable, pattern)
-
-
-def _http_trigger(name: str, node: Node) -> HttpTrigger:
-    config = _validate(_HttpConfig, node)
-    if config.auth_type == "jwt":
-        raise TemplateError(
-            node.at(["authType"]).place,
-            "authType jwt is not played here: use function, or anonymous and a check in the function",
-        )
-    return HttpTrigger(name, config.methods, config.auth_type, not config.disable_url_internet)
-
-
-def _pattern(text: str, node: Node) -> Pattern:
-    try:
-        return compile_pattern(text)
-    except PatternError as error:
-        place = node.at(["eventRuleFilterPattern"]).place
-        raise TemplateError(place, f"eventRuleFilterPattern: {error}") from None
-
-
 def _variables(variables: Mapping[str, str], props: Node) -> Mapping[str, str]:
     for name in variables:
         if not re.search(VARIABLE_NAME, name):
@@ -404,12 +306,3 @@ def _variables(variables: Mapping[str, str], props: Node) -> Mapping[str, str]:
                 f"the variable {name!r}: FC takes {VARIABLE_NAME_IN_WORDS}",
             )
     return variables
-
-
-def _validate(model: type[_M], node: Node) -> _M:
-    try:
-        return model.model_validate(node.plain())
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        path = ".".join(str(step) for step in first["loc"])
-        raise TemplateError(node.at(first["loc"]).place, f"{path}: {first['msg']}") from None

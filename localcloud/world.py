@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from localcloud.behaviour import Behaviour
     from localcloud.message import Request
     from localcloud.services.base import Service
+    from localcloud.services.mns.service import MnsService
 
 DEFAULT_KEY = Key("test", "test")
 
@@ -43,10 +44,11 @@ class Turn:
 
 @dataclass(slots=True)
 class World:
-    """Everything that a reset makes anew."""
+    """Everything that a reset makes anew. `queues` is one of the services, for what uses it from inside."""
 
     behaviour: Behaviour
     services: dict[str, Service]
+    queues: MnsService
     key: Key = DEFAULT_KEY
     temporary_keys: dict[str, Key] = field(default_factory=dict)
     verifier: Verifier = field(default_factory=Verifier)

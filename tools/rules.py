@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Final
 from enlist.sources import SOURCES, Kind, Source
 from fctoolkit.errors import ConfigurationError, ToolkitError
 from fctoolkit.pattern import compile_pattern
-from localcloud.template import EventBridgeTrigger, read_template
+from localcloud.template import read_template
+from localcloud.template_triggers import EventBridgeTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

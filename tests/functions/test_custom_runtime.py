@@ -19,7 +19,8 @@ from localcloud.message import Request
 from localcloud.runtime import Credentials, FunctionProcess
 from localcloud.runtime import custom as custom_runtime
 from localcloud.server import running_server
-from localcloud.template import CustomRuntime, Hook, HttpTrigger, Template
+from localcloud.template import CustomRuntime, Hook, Template
+from localcloud.template_triggers import HttpTrigger
 from tests.support.deployed import deployed
 from tests.support.product import ENS_ID, ES_ID, EVENTS, ROOT, sample, seed
 from tests.support.runtime_functions import PROBE, write_function

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from localcloud import LocalCloud
-from localcloud.deployment import DeliveryRecord, Deployment
+from localcloud.deployment import Deployment
 from localcloud.server import running_server
 from localcloud.template import read_template
 from tools.demo import scene
@@ -20,6 +20,8 @@ from tools.demo.timeline import Timeline
 
 if TYPE_CHECKING:
     from fctoolkit.jsontypes import JsonObject
+    from localcloud.delivery.deliveries import DeliveryRecord
+    from localcloud.runtime import Invocation
 
 ROOT = Path(__file__).parents[2]
 BINDINGS = Path(__file__).with_name("bindings.yaml")
@@ -73,25 +75,33 @@ class Demo:
     def _put(self, name: str, event: JsonObject) -> None:
         receipt = self._deployment.bus.put(event)
         self._timeline.event(name, receipt)
-        for record in self._deployment.deliver(receipt):
-            self._show(record)
+        for record in self._cloud.deliveries.deliver(receipt):
+            self._show(record.function, record.invocation)
 
     def _tick(self) -> None:
         for spec in self._deployment.template.functions:
-            for record in self._deployment.tick(spec.key):
+            for record in self._cloud.deliveries.tick(spec.key):
                 self._timeline.timer(record)
-                self._show(record)
+                self._show(record.function, record.invocation)
 
     def _ask(self, instance_id: str) -> None:
         body = json.dumps({"instances": [instance_id]})
         exchange = self._deployment.http("attach_instances", "POST", "/", body=body.encode())
         self._timeline.request("POST", "/", body, exchange.answer.status)
-        self._show(DeliveryRecord("http", "attach_instances", exchange.invocation))
+        self._show("attach_instances", exchange.invocation)
 
-    def _show(self, record: DeliveryRecord) -> None:
+    def _show(self, function: str, invocation: Invocation) -> None:
+        self._timeline.invocation(function, invocation, self._new_calls())
+
+    def show_again(self, record: DeliveryRecord) -> None:
+        """Shows a try that the platform made by itself while time passed."""
+        self._new_calls()
+        self._timeline.again(record)
+
+    def _new_calls(self) -> list[JsonObject]:
         calls = self._cloud.calls[self._calls_shown :]
         self._calls_shown += len(calls)
-        self._timeline.invocation(record.function, record.invocation, calls)
+        return calls
 
     def _end(self) -> bool:
         self._timeline.title("Where everybody is")
@@ -145,7 +155,9 @@ def main() -> int:
             timeline.note(
                 f"A local cloud at {url}, the functions and triggers of s.yaml, {BINDINGS.relative_to(ROOT)}."
             )
-            return 0 if Demo(cloud, deployment, timeline).play() else 1
+            demo = Demo(cloud, deployment, timeline)
+            cloud.deploy(deployment, url, demo.show_again)
+            return 0 if demo.play() else 1
 
 
 if __name__ == "__main__":

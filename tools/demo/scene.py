@@ -12,6 +12,8 @@ CLUSTER = "c1f0a2b3c4d5e6f708192a3b4c5d6e7f8"
 OTHER_CLUSTER = "c2a9b8c7d6e5f4a3b2c1d0e9f8a7b6c5d"
 HUB = "es-cn-hub000000000001"
 
+DEAD_LETTERS = "enlist-dev-dead-letters"
+
 NEW = "i-5ens00000000000001"
 SLOW = "i-5slow0000000000002"
 LOST = "i-5lost0000000000003"
@@ -46,7 +48,7 @@ ENDINGS = (
     Ending(SLOW, CLUSTER, "was still starting when its event came; the timer finished it"),
     Ending(LOST, CLUSTER, "its event never came; the timer found it"),
     Ending(HELD, "", "left alone: somebody tagged it enlist:hold"),
-    Ending(SMALL, "", "left alone: 1 vCPU is too small for a node; its event was rejected"),
+    Ending(SMALL, "", "left alone: 1 vCPU is too small for a node; its event became a dead letter"),
     Ending(OLD, "", "left alone: it was there before created_after"),
     Ending(TAKEN, OTHER_CLUSTER, "left alone: a node of another cluster"),
     Ending(PLAIN, "", "left alone: without the tag no binding matches"),
@@ -72,6 +74,7 @@ def seed() -> JsonObject:
     return {
         "cs": {"clusters": [cluster(CLUSTER, []), cluster(OTHER_CLUSTER, [taken])]},
         "ens": {"instances": machines},
+        "mns": {"queues": [{"QueueName": DEAD_LETTERS}]},
         "elasticsearch": {
             "instances": [
                 search(HUB, tags={}, createdAt="2026-01-10T08:00:00Z"),

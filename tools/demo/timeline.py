@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fctoolkit.jsontypes import JsonObject
-    from localcloud.deployment import DeliveryRecord
+    from localcloud.delivery.deliveries import DeliveryRecord
     from localcloud.eventbridge import Receipt
     from localcloud.runtime import Invocation
 
@@ -42,7 +42,12 @@ class Timeline:
 
     def timer(self, record: DeliveryRecord) -> None:
         """A tick of a timer."""
-        self._line(f"\n● timer     {self._strong(record.rule)}")
+        self._line(f"\n● timer     {self._strong(record.source)}")
+
+    def again(self, record: DeliveryRecord) -> None:
+        """A try after the first, which the platform makes by itself."""
+        how = "raised" if record.invocation.error_type else "returned"
+        self._line(f"\n● again     {self._strong(record.source)}, try {record.tries}: {how}; {record.then}")
 
     def request(self, method: str, path: str, body: str, status: int) -> None:
         """An HTTP request and the status of its answer."""

@@ -86,13 +86,13 @@ def _of_function(spec: FunctionSpec, bindings: Bindings, account: str, sight: Si
         yield from grouped(
             (need.actions, resources(need.reach, bindings, account, sight)) for need in NEEDS[spec.key]
         )
-    if not (spec.role and spec.failure_destination and spec.log_project):
+    if not (spec.role and spec.asynchronous.on_failure and spec.log_project):
         raise ConfigurationError(
             f"{spec.key}: s.yaml must name its role, an onFailure destination, and project and logstore "
             "under logConfig"
         )
     # FC does these two in the function's name.
-    yield allow(["mns:SendMessage"], [spec.failure_destination])
+    yield allow(["mns:SendMessage"], [spec.asynchronous.on_failure])
     yield allow(["log:PostLogStoreLogs"], [f"acs:log:{spec.region}:{account}:{_store(spec)}"])
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from fctoolkit.jsontypes import JsonObject
+    from localcloud.delivery.deliveries import Deliveries
     from localcloud.deployment import Deployment
     from localcloud.services.base import Call, Handler, Moment, Work
     from localcloud.template import FunctionSpec
@@ -34,8 +35,8 @@ class _InvocationService:
     request_id_header = "x-fc-request-id"
     error_codes = FC_CODES
 
-    def __init__(self, functions: Callable[[], Deployment | None]) -> None:
-        self._functions = functions
+    def __init__(self, deliveries: Callable[[], Deliveries | None]) -> None:
+        self._current = deliveries
         self.actions: Mapping[str, Handler] = {"InvokeFunction": self._invoke_function}
 
     def seed(self, records: JsonObject, moment: Moment) -> Callable[[], None]:  # noqa: ARG002 - nothing is dated
@@ -50,16 +51,16 @@ class _InvocationService:
     def _invoke_function(self, call: Call) -> Response | Work:
         raise NotImplementedError
 
-    def _deployment(self, call: Call) -> Deployment:
-        deployment = self._functions()
-        if deployment is None:
+    def _deliveries(self, call: Call) -> Deliveries:
+        deliveries = self._current()
+        if deliveries is None:
             raise Refusal(
                 404,
                 "FunctionNotFound",
                 f"function '{call.path['functionName']}' does not exist: nothing is deployed. "
                 "Start the local cloud with `localcloud serve --template s.yaml`.",
             )
-        return deployment
+        return deliveries
 
 
 class FcService(_InvocationService):
@@ -73,10 +74,11 @@ class FcService(_InvocationService):
         return json_response(body, refusal.status)
 
     def _invoke_function(self, call: Call) -> Response | Work:
-        deployment = self._deployment(call)
+        deliveries = self._deliveries(call)
+        deployment = deliveries.deployment
         spec = _function(deployment, call)
         _refuse_other_version(call.query.get("qualifier", ""), f"function '{spec.name}'")
-        return _invocation(deployment, spec, call)
+        return _invocation(deliveries, spec, call)
 
 
 class Fc2Service(_InvocationService):
@@ -89,7 +91,8 @@ class Fc2Service(_InvocationService):
         return json_response({"ErrorCode": refusal.code, "ErrorMessage": refusal.message}, refusal.status)
 
     def _invoke_function(self, call: Call) -> Response | Work:
-        deployment = self._deployment(call)
+        deliveries = self._deliveries(call)
+        deployment = deliveries.deployment
         service, _, qualifier = call.path["serviceName"].partition(".")
         known = deployment.template.name
         if service != known:
@@ -99,7 +102,7 @@ class Fc2Service(_InvocationService):
             raise Refusal(404, "ServiceNotFound", f"service '{service}' does not exist; {there}.")
         spec = _function(deployment, call)
         _refuse_other_version(qualifier, f"service '{service}'")
-        return _invocation(deployment, spec, call)
+        return _invocation(deliveries, spec, call)
 
 
 def _function(deployment: Deployment, call: Call) -> FunctionSpec:
@@ -124,7 +127,7 @@ def _refuse_other_version(qualifier: str, owner: str) -> None:
     )
 
 
-def _invocation(deployment: Deployment, spec: FunctionSpec, call: Call) -> Response | Work:
+def _invocation(deliveries: Deliveries, spec: FunctionSpec, call: Call) -> Response | Work:
     """Starts a background invocation now; a synchronous one is the rest of the work."""
     options = read_options(call.headers)
     if len(call.content) > options.payload_limit:
@@ -135,11 +138,11 @@ def _invocation(deployment: Deployment, spec: FunctionSpec, call: Call) -> Respo
             f"this one has {len(call.content)}.",
         )
     if options.background:
-        deployment.invoke_later(spec.key, call.content, request_id=call.request_id)
+        deliveries.invoke_later(spec, call.content, call.request_id)
         return Response(202, accepted_headers(options, call.request_id))
 
     def run() -> Response:
-        invocation = deployment.invoke(spec.key, call.content, request_id=call.request_id)
+        invocation = deliveries.deployment.run(spec.key, call.content, call.request_id)
         refuse_not_started(invocation)
         headers = {
             "content-type": "application/json" if invocation.error_type else "application/octet-stream",

@@ -52,6 +52,10 @@ class MnsService:
             "SendMessage": self._send_message,
         }
 
+    def queue(self, name: str) -> QueueRecord | None:
+        """The queue of that name, for what other services put into it and take from it."""
+        return self._queues.get(name)
+
     def error_response(self, refusal: Refusal, request_id: str, host: str) -> Response:
         """An `Error` element."""
         fields = {"Code": refusal.code, "Message": refusal.message, "RequestId": request_id, "HostId": host}
@@ -143,7 +147,7 @@ class MnsService:
         return xmlbody.several("Messages", "Message", [_sent(message) for message in messages], 201)
 
     def _queue(self, call: Call) -> QueueRecord:
-        queue = self._queues.get(call.path["queueName"])
+        queue = self.queue(call.path["queueName"])
         if queue is None:
             raise Refusal(404, "QueueNotExist", "The queue name you provided is not exist.")
         return queue

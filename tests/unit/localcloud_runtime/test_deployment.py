@@ -1,4 +1,4 @@
-"""A template brought to life: events, ticks, requests and invocations reach the right function."""
+"""A template brought to life: requests and invocations reach the right function."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fctoolkit.errors import ConfigurationError, EventError
+from fctoolkit.errors import ConfigurationError
 from localcloud.deployment import ClosedError, Deployment
 from localcloud.runtime import FunctionProcess
 from localcloud.template import read_template
@@ -19,8 +19,6 @@ from localcloud.template_source import TemplateError
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from fctoolkit.jsontypes import JsonObject
 
 TEMPLATE = """\
 edition: 3.0.0
@@ -36,27 +34,12 @@ resources:
       timeout: 20
       triggers:
         - {triggerName: web, triggerType: http, triggerConfig: {methods: [POST]}}
-        - triggerName: all
-          triggerType: eventbridge
-          triggerConfig: &all
-            eventRuleFilterPattern: '{}'
-            eventSourceConfig: {eventSourceType: Default}
-        - {triggerName: off, triggerType: eventbridge, triggerConfig: {<<: *all, triggerEnable: false}}
-        - {triggerName: soon, triggerType: timer, triggerConfig: {cronExpression: "@every 5m", payload: p}}
-        - triggerName: never
-          triggerType: timer
-          triggerConfig: {cronExpression: "@every 5m", enable: false}
   second:
     component: fc3
     props:
       <<: *props
       functionName: app-second
-      triggers:
-        - triggerName: mine
-          triggerType: eventbridge
-          triggerConfig:
-            eventRuleFilterPattern: '{"source": ["mine"]}'
-            eventSourceConfig: {eventSourceType: Default}
+      triggers: []
 """
 CODE = """\
 import json, os
@@ -67,7 +50,6 @@ def handler(event, context):
     seen = {"event": event.decode(), "name": os.environ["FC_FUNCTION_NAME"]}
     return {"statusCode": 202, "body": json.dumps(seen)}
 """
-EVENT: JsonObject = {"id": "1", "source": "mine", "type": "test"}
 
 
 @pytest.fixture(scope="module")
@@ -85,47 +67,6 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
 def seen(payload: bytes) -> Any:
     """What a function says it got."""
     return json.loads(json.loads(payload)["body"])
-
-
-def test_an_event_reaches_each_rule_that_matches(deployment: Deployment) -> None:
-    """An event is delivered once for each enabled rule that matches, as one CloudEvent object."""
-    records = deployment.put_event(EVENT)
-    assert [(one.rule, one.function) for one in records] == [
-        ("app-first-all", "first"),
-        ("app-second-mine", "second"),
-    ]
-    assert [seen(one.invocation.payload)["name"] for one in records] == ["app-first", "app-second"]
-    delivered = json.loads(seen(records[0].invocation.payload)["event"])
-    assert delivered["source"] == "mine"
-    assert delivered["aliyunaccountid"] == "1234567890123456"
-
-
-def test_an_event_that_does_not_match(deployment: Deployment) -> None:
-    """A rule that does not match invokes nothing, and the bus says why."""
-    event = {**EVENT, "source": "other"}
-    assert [one.rule for one in deployment.put_event(event)] == ["app-first-all"]
-    (miss,) = deployment.bus.put(event).missed
-    assert (miss.rule.name, "source" in miss.reason) == ("app-second-mine", True)
-
-
-def test_a_bad_event(deployment: Deployment) -> None:
-    """An event that EventBridge would not take is refused before anything runs."""
-    with pytest.raises(EventError, match="source"):
-        deployment.put_event({"id": "1", "type": "test"})
-
-
-@pytest.mark.parametrize("function", [None, "first"])
-def test_ticks(deployment: Deployment, function: str | None) -> None:
-    """A tick fires each enabled timer once, with the time of the deployment's clock."""
-    (record,) = deployment.tick(function)
-    assert (record.rule, record.function) == ("app-first-soon", "first")
-    event = json.loads(seen(record.invocation.payload)["event"])
-    assert event == {"triggerTime": "2026-01-02T03:04:05Z", "triggerName": "soon", "payload": "p"}
-
-
-def test_a_tick_of_a_function_without_timers(deployment: Deployment) -> None:
-    """A function without a timer is not ticked."""
-    assert deployment.tick("second") == ()
 
 
 def test_http(deployment: Deployment) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from localcloud.template import EventBridgeTrigger, FunctionSpec, HttpTrigger, TimerTrigger, read_template
+from localcloud.template import FunctionSpec, read_template
+from localcloud.template_triggers import EventBridgeTrigger, HttpTrigger, TimerTrigger
 
 if TYPE_CHECKING:
     from fctoolkit.jsontypes import JsonObject

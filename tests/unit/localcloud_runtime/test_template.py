@@ -7,16 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from localcloud.template import (
-    EventBridgeTrigger,
-    Hook,
-    HttpTrigger,
-    Template,
-    TimerTrigger,
-    local_layer_folders,
-    read_template,
-)
+from localcloud.template import Hook, Template, local_layer_folders, read_template
 from localcloud.template_source import TemplateError
+from localcloud.template_triggers import EventBridgeTrigger, HttpTrigger, TimerTrigger
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,7 +95,7 @@ def test_a_function_in_full(root: Path) -> None:
 
 
 def test_triggers(root: Path) -> None:
-    """HTTP, timer and default-bus triggers are read; queues and other sources are left out."""
+    """HTTP, timer and default-bus triggers are read; sources that are not played are left out."""
     http, created, daily = read(root).functions[0].triggers
     assert http == HttpTrigger("web", ("GET", "POST"))
     assert isinstance(created, EventBridgeTrigger)

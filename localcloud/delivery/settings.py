@@ -1,0 +1,37 @@
+"""What a template says about events that cannot be delivered. Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from localcloud.delivery.retries import AsyncRetries, BusRetries
+
+
+@dataclass(frozen=True, slots=True)
+class PushSettings:
+    """How EventBridge hands events to a function, and what it does when that fails.
+
+    Attributes:
+        async_invocation_type: as written; `behaviour.async_invocation_true` says what it means.
+        tolerant: `errorsTolerance: ALL` goes on after an event that cannot be delivered; `NONE` stops there.
+        dead_letters: ARN of what gets such an event; empty for none.
+    """
+
+    async_invocation_type: bool = False
+    retries: BusRetries = field(default_factory=BusRetries)
+    tolerant: bool = False
+    dead_letters: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AsyncSettings:
+    """`asyncInvokeConfig`: what FC does with an asynchronous invocation beside running it.
+
+    Attributes:
+        on_failure: ARN of what gets one that failed for good; empty for none.
+        on_success: ARN of what gets one that returned; empty for none.
+    """
+
+    retries: AsyncRetries = field(default_factory=AsyncRetries)
+    on_failure: str = ""
+    on_success: str = ""
