@@ -96,4 +96,5 @@ class Queues:
                 queue.messages = [one for one in queue.messages if one.MessageId not in gone]
 
     def _milliseconds(self) -> int:
-        return round(self._now() * 1000)
+        # Moments are made of milliseconds again, so what a float lacks of one must not count as one.
+        return int(self._now() * 1000 + 0.001)

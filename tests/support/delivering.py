@@ -11,6 +11,7 @@ from localcloud import LocalCloud
 from localcloud.deployment import Deployment
 from localcloud.template import read_template
 from tests.support.product import NOON
+from tests.support.queues import bodies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -164,9 +165,7 @@ class Scene:
 
     def bodies(self, queue: str) -> list[str]:
         """What is in a queue, in sight or not."""
-        state: Any = self.cloud.state()
-        found = next(one for one in state["mns"]["queues"] if one["QueueName"] == queue)
-        return [message["MessageBody"] for message in found["messages"]]
+        return bodies(self.cloud, queue)
 
     def deliveries(self) -> Any:
         """What is under way, as `state` has it."""

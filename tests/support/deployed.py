@@ -12,8 +12,10 @@ from localcloud.template import read_template
 from tests.support.product import EDGE_BINDING, ROOT, SEARCH_BINDING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from localcloud.template import Template
 
 BINDINGS: Final = {"edge": [EDGE_BINDING], "search": [SEARCH_BINDING]}
 """The usual bindings, in mode apply."""
@@ -30,10 +32,17 @@ def caller_environment(url: str) -> dict[str, str]:
 
 
 @contextmanager
-def deployed(url: str, folder: Path, template: str = "s.yaml", **environ: str) -> Iterator[Deployment]:
-    """A template of the project deployed against the cloud at `url`, with the usual bindings."""
+def deployed(
+    url: str,
+    folder: Path,
+    template: str = "s.yaml",
+    change: Callable[[Template], Template] = lambda template: template,
+    **environ: str,
+) -> Iterator[Deployment]:
+    """A template of the project, perhaps changed, deployed against the cloud at `url` with usual bindings."""
     bindings = folder / "packed.json"
     bindings.write_text(json.dumps(BINDINGS))
     environment = {**caller_environment(url), "ENLIST_BINDINGS": str(bindings), **environ}
-    with Deployment(read_template(ROOT / template, environment=environment), environment) as deployment:
+    read = change(read_template(ROOT / template, environment=environment))
+    with Deployment(read, environment) as deployment:
         yield deployment

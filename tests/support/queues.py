@@ -18,6 +18,13 @@ def seed_queue(cloud: LocalCloud, *bodies: bytes, **attributes: Any) -> None:
     cloud.seed({"mns": {"queues": [{"QueueName": QUEUE, "messages": messages, **attributes}]}})
 
 
+def bodies(cloud: LocalCloud, name: str = QUEUE) -> list[str]:
+    """The messages that are in a queue, in sight or not."""
+    state: Any = cloud.state()
+    queue = next(one for one in state["mns"]["queues"] if one["QueueName"] == name)
+    return [message["MessageBody"] for message in queue["messages"]]
+
+
 def queued(cloud: LocalCloud) -> list[str]:
     """The ids of the messages that are in the queue, in sight or not."""
     state: Any = cloud.state()

@@ -84,6 +84,7 @@ def _run(options: argparse.Namespace, stack: ExitStack) -> int:
         where = f" to {' and '.join(names)}" if names else ""
         tally = preview(source, where, display, most=options.most)
         print(f"dry run of {tally.seen} of {source.total} messages: {tally}; --go sends", file=sys.stderr)
+        _advise(tally)
         return int(bool(tally.outcomes["unreadable"]))
     target = _target(options, stack)
     with _stop_on_signals() as stopped:
@@ -95,6 +96,7 @@ def _run(options: argparse.Namespace, stack: ExitStack) -> int:
 
 def _summary(tally: Tally, source: Source) -> int:
     print(f"{tally.seen} messages: {tally}", file=sys.stderr)
+    _advise(tally)
     if tally.kept:
         print(f"{tally.kept} settled, but not removed; sent again they do nothing", file=sys.stderr)
     if tally.ended:
@@ -105,6 +107,16 @@ def _summary(tally: Tally, source: Source) -> int:
         return INTERRUPTED
     settled = tally.outcomes["settled"] - tally.kept
     return int(settled < max(tally.seen, source.total) or bool(tally.ended))
+
+
+def _advise(tally: Tally) -> None:
+    """Says what to do with messages that hold no whole event, for they stay as they are."""
+    if tally.outcomes["unreadable"]:
+        print(
+            "unreadable: get the event from the address in the message or from its source and send it as a "
+            "FILE, or let the timer's sweep find the instance; then delete the message",
+            file=sys.stderr,
+        )
 
 
 def _source(options: argparse.Namespace, stack: ExitStack) -> Source:

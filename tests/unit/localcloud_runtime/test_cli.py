@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 
+from tests.support.fc_clients import fc3_invoke
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -41,6 +43,9 @@ resources:
       code: ./code
       timeout: 20
       environmentVariables: {ENLIST_X: own, STAGE: own}
+      asyncInvokeConfig:
+        destinationConfig:
+          onFailure: {destination: "acs:mns:cn-hangzhou:1234567890123456:/queues/failed/messages"}
       triggers:
         - triggerName: mine
           triggerType: eventbridge
@@ -319,6 +324,21 @@ class TestServe:
         assert missed["missed"][0]["rule"] == "app-probe-mine"
         assert "source" in missed["missed"][0]["reason"]
         assert "source" in refused["message"]
+
+    def test_what_fails_is_tried_again_as_time_passes(self, root: Path) -> None:
+        """An asynchronous invocation that fails is tried again by itself, and then stands in the queue."""
+        seed = {"mns": {"queues": [{"QueueName": "failed"}]}, "behaviour": {"async_backoff_seconds": 0.01}}
+        (root / "seed.json").write_text(json.dumps(seed))
+        said: list[str] = []
+        with serving(root, "--template", "s.yaml", "--seed", "seed.json", said=said) as url:
+            fc3_invoke(url, "app-probe", b"fail", x_fc_invocation_type="Async")
+            deadline = time.monotonic() + 30
+            while not (found := ask(url, "state")["mns"]["queues"][0]["messages"]):
+                assert time.monotonic() < deadline, ask(url, "state")["deliveries"]
+                time.sleep(0.05)
+        record = json.loads(found[0]["MessageBody"])
+        assert (record["requestPayload"], record["requestContext"]["approximateInvokeCount"]) == ("fail", 4)
+        assert "try 4, failed with UnhandledInvocationError: given up; in the queue failed" in said[0]
 
     def test_functions_call_the_server_that_started_them(self, root: Path) -> None:
         """A function can ask the very server that waits for its result."""

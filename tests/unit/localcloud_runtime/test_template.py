@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from localcloud.delivery.retries import AsyncRetries, BusRetries
+from localcloud.delivery.settings import AsyncSettings, PushSettings
 from localcloud.template import Hook, Template, local_layer_folders, read_template
 from localcloud.template_source import TemplateError
-from localcloud.template_triggers import EventBridgeTrigger, HttpTrigger, TimerTrigger
+from localcloud.template_triggers import EventBridgeTrigger, HttpTrigger, QueueTrigger, TimerTrigger
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,6 +104,56 @@ def test_triggers(root: Path) -> None:
     assert (created.name, created.enabled) == ("created", True)
     assert created.pattern.matches({"source": "acs.ens"})
     assert daily == TimerTrigger("daily", enabled=False, schedule="@every 1d", payload="p")
+
+
+def test_what_becomes_of_failures(root: Path) -> None:
+    """Retries, dead letters, destinations and the window of a queue are read where the file has them."""
+    text = """\
+        edition: 3.0.0
+        resources:
+          ingest:
+            component: fc3
+            props:
+              region: cn-hangzhou
+              functionName: ingest
+              runtime: python3.12
+              handler: a.b
+              code: src/ingest
+              asyncInvokeConfig:
+                maxAsyncRetryAttempts: 1
+                maxAsyncEventAgeInSeconds: 60
+                destinationConfig: {onFailure: {destination: failed}, onSuccess: {destination: done}}
+              triggers:
+                - triggerName: orders
+                  triggerType: eventbridge
+                  triggerConfig:
+                    asyncInvocationType: true
+                    eventRuleFilterPattern: '{}'
+                    eventSourceConfig:
+                      eventSourceType: MNS
+                      eventSourceParameters: {sourceMNSParameters: {QueueName: o, IsBase64Decode: true}}
+                    eventSinkConfig: {deliveryOption: {eventSchema: RawData}}
+                    runOptions:
+                      mode: event-streaming
+                      maximumTasks: 2
+                      errorsTolerance: ALL
+                      retryStrategy:
+                        PushRetryStrategy: EXPONENTIAL_DECAY_RETRY
+                        MaximumEventAgeInSeconds: 600
+                        MaximumRetryAttempts: 5
+                      deadLetterQueue: {Arn: dead}
+                      batchWindow: {CountBasedWindow: 100, TimeBasedWindow: 10}
+    """
+    (function,) = read(root, text).functions
+    assert function.asynchronous == AsyncSettings(AsyncRetries(1, 60), "failed", "done")
+    (trigger,) = function.triggers
+    assert isinstance(trigger, QueueTrigger)
+    assert (trigger.queue, trigger.base64, trigger.streaming, trigger.raw) == ("o", True, True, True)
+    assert (trigger.count, trigger.window, trigger.tasks) == (100, 10, 2)
+    retries = BusRetries("EXPONENTIAL_DECAY_RETRY", most=5, longest=600)
+    assert trigger.push == PushSettings(
+        async_invocation_type=True, retries=retries, tolerant=True, dead_letters="dead"
+    )
 
 
 def test_defaults(root: Path) -> None:
