@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response as HttpResponse
 from starlette.routing import Mount
@@ -90,12 +91,16 @@ class _CloudApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = HttpRequest(scope, receive)
+        try:
+            body = await request.body()
+        except ClientDisconnect:
+            return  # A caller that died while it was sending waits for no answer.
         message = Request(
             method=request.method,
             path=scope["raw_path"].decode("ascii"),
             query=scope["query_string"].decode("ascii"),
             headers=joined(request.headers.items()),
-            body=await request.body(),
+            body=body,
         )
         loop = asyncio.get_running_loop()
         try:
