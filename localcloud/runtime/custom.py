@@ -140,6 +140,10 @@ class CustomInstance:
         self._process.wait()
         self._logs.finish()
 
+    def crash(self) -> None:
+        """Sends SIGKILL to the process and waits for nothing. Any thread may, at any time."""
+        self._process.kill()
+
     def _wait_until_listening(self) -> None:
         deadline = time.monotonic() + START_SECONDS
         while not _listens(self._port):

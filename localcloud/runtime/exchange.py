@@ -61,6 +61,10 @@ class Instance(Protocol):
         """Ends the process, and whatever it started, at once. The logs can still be taken."""
         ...
 
+    def crash(self) -> None:
+        """Sends SIGKILL to the process and waits for nothing. Any thread may, at any time."""
+        ...
+
 
 class TimedOutError(Exception):
     """No answer came in time."""

@@ -179,6 +179,16 @@ class FunctionProcess:
             self._discard()
             return instance.take_logs() if instance is not None else ""
 
+    def crash(self) -> None:
+        """Kills the instance with SIGKILL, as the crash of its machine would, whatever it is doing.
+
+        Meant for another thread than the one that invokes: the request under way, or else the next one, ends
+        as that of a process that exited. Does nothing while no instance runs.
+        """
+        instance = self._instance
+        if instance is not None:
+            instance.crash()
+
     def _run(self, instance: Instance, call: Call, timeout: int) -> _Answer:
         """One exchange with the instance. An instance that did not answer is ended, as FC does."""
         started = time.monotonic()

@@ -239,6 +239,18 @@ class TestAFunction:
         assert (after.cold, after.ok) == (True, True)
         assert event == b"exits" or "last words" in invocation.logs
 
+    def test_a_crash_from_outside(self, tmp_path: Path) -> None:
+        """Killed in the middle of a request, an instance answers no more; the next request finds another."""
+        with custom(tmp_path, PROBE) as process:
+            process.invoke(b"state")
+            killer = threading.Timer(0.3, process.crash)
+            killer.start()
+            invocation = process.invoke(b"sleeps")
+            after = process.invoke(b"state")
+        assert b"Process exited unexpectedly" in invocation.payload
+        assert invocation.duration < 10
+        assert (after.cold, after.ok) == (True, True)
+
     def test_a_timeout(self, tmp_path: Path) -> None:
         """A request that takes too long is ended with its process, and the log says where it stood."""
         with custom(tmp_path, PROBE, timeout=1) as process:

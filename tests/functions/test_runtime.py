@@ -7,6 +7,7 @@ import json
 import os
 import re
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -314,6 +315,20 @@ class TestColdStarts:
         )
         assert "errorType" not in payload
         assert ("last words" in invocation.logs) == (event == b"leaves")
+        assert probe.invoke(b"state").cold
+
+    def test_a_crash_from_outside(self, probe: FunctionProcess) -> None:
+        """Killed in the middle of a request, an instance answers no more; the next request finds another."""
+        probe.invoke(b"state")
+        killer = threading.Timer(0.3, probe.crash)
+        killer.start()
+        invocation = probe.invoke(b"sleeps")
+        assert invocation.duration < 10
+        assert b"Process exited unexpectedly" in invocation.payload
+        assert probe.invoke(b"state").cold
+        probe.crash()
+        assert b"Process exited unexpectedly" in probe.invoke(b"state").payload
+        probe.crash()
         assert probe.invoke(b"state").cold
 
     def test_close_ends_the_process(self, tmp_path: Path) -> None:
