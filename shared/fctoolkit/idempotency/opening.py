@@ -47,6 +47,14 @@ def open_store(
     return store
 
 
+def check_url(url: str, *, setting: str = DEFAULT_SETTING, environ: Mapping[str, str]) -> None:
+    """Raises the ConfigurationError of `open_store` for a URL that it refuses on any machine.
+
+    Connects to nothing and looks for no file. `environ` is that of the machine that will open it.
+    """
+    _named(url.strip(), setting, SYSTEM_CLOCK, environ)
+
+
 def _named(url: str, setting: str, clock: Clock, environ: Mapping[str, str]) -> Store:
     if not url:
         return NoStore(clock)
@@ -107,8 +115,6 @@ def _redis(parts: SplitResult, port: int | None, options: _Options, setting: str
     options.done()
     if certificates and parts.scheme == "redis":
         raise ConfigurationError(f"{setting}: certificates are for rediss://")
-    if certificates and not os.path.isfile(certificates):  # noqa: PTH113  # as light as the rest
-        raise ConfigurationError(f"{setting}: certificates names a file that is not there")
     try:
         from fctoolkit.idempotency.redisstore import RedisAddress, RedisStore  # noqa: PLC0415  # as above
     except ModuleNotFoundError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
@@ -156,9 +157,12 @@ class RedisStore:
     def check(self) -> None:
         """Connect, run a script, and see that the server never drops what it was given.
 
-        Raises ConfigurationError for a refused password or permission and for a `maxmemory-policy` other
-        than `noeviction`, StoreError when the server does not answer.
+        Raises ConfigurationError for certificates that are not there, a refused password or permission, and a
+        `maxmemory-policy` other than `noeviction`; StoreError when the server does not answer.
         """
+        certificates = self._address.certificates
+        if certificates and not os.path.isfile(certificates):  # noqa: PTH113  # as light as the rest
+            raise ConfigurationError(f"{self._setting}: certificates names a file that is not there")
         self.read("check")
         try:
             policy = self._policy()

@@ -14,6 +14,7 @@ import pytest
 
 from fctoolkit.errors import ConfigurationError, StoreError, ToolkitError
 from fctoolkit.idempotency import Guard, NoStore, open_store
+from fctoolkit.idempotency.opening import check_url
 from fctoolkit.idempotency.sqlitestore import SqliteStore
 from tests.support.claims import TIMEOUT, key
 
@@ -74,6 +75,23 @@ def test_what_cannot_be_read_is_refused_by_name(url: str, said: str) -> None:
     message = refused(url)
     assert said in message
     assert "cret" not in message
+
+
+@pytest.mark.parametrize(
+    "url", ["", "redis://:s3cret@nowhere.invalid/3", "rediss://nowhere.invalid?certificates=/opt/ca.pem"]
+)
+def test_a_url_is_judged_without_what_it_names(url: str) -> None:
+    """Whether a URL can be read is said where neither its server nor its files are."""
+    check_url(url, setting=SETTING, environ={})
+
+
+@pytest.mark.parametrize("url", ["redis://:s3cret@h:port", "redis://h?timeout=0", "sqlite:///claims.db"])
+def test_a_url_is_refused_as_the_store_would_be(url: str) -> None:
+    """What judges a URL and what opens it say the same of it."""
+    cloud = {"FC_FUNC_CODE_PATH": "/code"}
+    with pytest.raises(ConfigurationError) as caught:
+        check_url(url, setting=SETTING, environ=cloud)
+    assert str(caught.value) == refused(url, **cloud)
 
 
 def test_sqlite_is_refused_on_function_compute(tmp_path: Path) -> None:
