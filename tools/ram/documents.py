@@ -2,7 +2,7 @@
 
 Sources for deploying: "Policies and sample policies" of Function Compute 3.0, the requests that component fc3
 makes for `s deploy`, `s info`, `s layer publish`, `s invoke` and `s remove`, and EventBridge's page on
-service-linked roles.
+service-linked roles. For a VPC: the policy of Function Compute's service-linked role, its page on networks.
 """
 
 from __future__ import annotations
@@ -64,6 +64,18 @@ _UNLIMITED = ("fc:GetTempBucketToken", "fc:ListScalingConfigs", "ram:CheckServic
 SERVICE_LINKED = ("sendevent-fc.eventbridge.aliyuncs.com", "source-cms.eventbridge.aliyuncs.com")
 """Services whose service-linked roles fc3 makes, when they are missing, for a trigger on the default bus."""
 
+NETWORK = (
+    "vpc:DescribeVSwitchAttributes",
+    "vpc:DescribeVpcAttribute",
+    "ecs:CreateNetworkInterface",
+    "ecs:DeleteNetworkInterface",
+    "ecs:DescribeNetworkInterfaces",
+    "ecs:CreateNetworkInterfacePermission",
+    "ecs:DescribeNetworkInterfacePermissions",
+    "ecs:DeleteNetworkInterfacePermission",
+)
+"""What FC does with a function's role to bring its instances into a VPC."""
+
 
 def render(template: Template, bindings: Bindings, account: str, sight: Sight) -> dict[str, str]:
     """The files by name. `template` must have been read for the same `account`.
@@ -77,6 +89,7 @@ def render(template: Template, bindings: Bindings, account: str, sight: Sight) -
     }
     policies["deploy.json"] = document(_of_deployment(specs, account))
     policies["trust.json"] = document(_trust())
+    policies["vpc.json"] = document([allow(sorted(NETWORK), ["*"])])
     return {name: text(name, policy) for name, policy in policies.items()}
 
 

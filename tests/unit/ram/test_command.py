@@ -10,13 +10,13 @@ import pytest
 from tests.support.enlist_bindings import GOOD_YAML
 from tests.support.product import ACCOUNT, ROOT
 from tools.ram.__main__ import main
-from tools.ram.documents import SERVICE_LINKED
+from tools.ram.documents import NETWORK, SERVICE_LINKED
 from tools.ram.table import EDGE, SEARCH
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-FILES = {"attach-instances.json", "add-connectable-cluster.json", "deploy.json", "trust.json"}
+FILES = {"attach-instances.json", "add-connectable-cluster.json", "deploy.json", "trust.json", "vpc.json"}
 
 
 @pytest.fixture
@@ -131,3 +131,4 @@ def test_the_page_explains_every_permission() -> None:
         actions = ", ".join(f"`{action}`" for action in one.actions)
         assert f"| {actions} | {one.reach.value} | {one.why} | {one.unsure} |" in page
     assert all(service.partition(".")[0] in page for service in SERVICE_LINKED)
+    assert all(f"`{action}`" in page for action in NETWORK)

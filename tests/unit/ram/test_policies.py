@@ -183,3 +183,14 @@ def test_only_fc_may_be_the_functions() -> None:
         "Action": "sts:AssumeRole",
         "Principal": {"Service": ["fc.aliyuncs.com"]},
     }
+
+
+def test_a_vpc_needs_a_policy_of_its_own() -> None:
+    """Making network interfaces is allowed by vpc.json alone, and it allows nothing else."""
+    files = rendered(BOTH)
+    del files["trust.json"]  # it says who may be the functions, and allows nothing
+    (statement,) = files["vpc.json"]["Statement"]
+    assert {action.partition(":")[0] for action in statement["Action"]} == {"ecs", "vpc"}
+    for action in ("ecs:CreateNetworkInterface", "vpc:DescribeVSwitchAttributes"):
+        assert [name for name, policy in files.items() if allows(policy, action, "*")] == ["vpc.json"]
+    assert not allows(files["vpc.json"], "ecs:RunInstances", "*")
