@@ -16,6 +16,7 @@ from localcloud.template_resources import resolved_props, resources
 from localcloud.template_source import load
 from tests.support.product import ROOT
 from tests.support.programs import missing, requires
+from tests.support.s_yaml import STORE
 
 VARIANTS = sorted(path.name for path in ROOT.glob("s*.yaml"))
 COMPONENT = ".s/components/devsapp.cn/v3/fc3"
@@ -43,14 +44,15 @@ def read_here(variant: str, environment: dict[str, str]) -> dict[str, Any]:
 
 
 def test_there_are_variants() -> None:
-    """Stage prod, the custom runtime and the queue have a file each."""
-    assert {"s.yaml", "s.prod.yaml", "s.custom.yaml", "s.batch.yaml"} <= set(VARIANTS)
+    """Stage prod, the custom runtime, the queue and the store have a file each."""
+    assert {"s.yaml", "s.prod.yaml", "s.custom.yaml", "s.batch.yaml", "s.redis.yaml"} <= set(VARIANTS)
 
 
 @pytest.mark.parametrize("variables", [{}, {"ENLIST_REGION": "cn-beijing", "ENLIST_LAYER_VERSION": "7"}])
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_both_read_the_same(tmp_path: Path, variant: str, variables: dict[str, str]) -> None:
     """`s preview` works offline, and resolves what the local cloud resolves, value for value."""
+    variables = {**STORE, **variables}
     done = serverless(
         tmp_path, "preview", "--template", variant, "--output-format", "json", "--silent", **variables
     )
@@ -60,6 +62,13 @@ def test_both_read_the_same(tmp_path: Path, variant: str, variables: dict[str, s
     props = {key: resource["props"] for key, resource in shown["resources"].items()}
     assert props == read_here(variant, variables)
     assert shown["actions"]["pre-deploy"] == [{"run": "./dev pack", "path": "./"}]
+
+
+def test_without_its_store_nothing_is_read(tmp_path: Path) -> None:
+    """`s` refuses s.redis.yaml without the variable, so no function is deployed that lacks its store."""
+    done = serverless(tmp_path, "preview", "--template", "s.redis.yaml", "--silent")
+    assert done.returncode != 0
+    assert "env('ENLIST_STORE') not found" in done.stdout + done.stderr
 
 
 @pytest.fixture
@@ -77,7 +86,7 @@ def with_component(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_the_component_accepts_it(with_component: Path, variant: str) -> None:
     """`s verify` passes, where the machine has the component."""
-    done = serverless(with_component, "verify", "--template", variant, **KEYS)
+    done = serverless(with_component, "verify", "--template", variant, **KEYS, **STORE)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "passed" in done.stdout
 

@@ -7,6 +7,15 @@ from pathlib import Path
 from tools.template.lint import lint
 
 ROOT = Path(__file__).parents[2]
+STORE_URL = "redis://enlist:s3cret@r-1.redis.rds.aliyuncs.com:6379/0"
+STORE = {
+    "ENLIST_STORE": STORE_URL,
+    "ENLIST_VPC": "vpc-1",
+    "ENLIST_VSWITCH": "vsw-1",
+    "ENLIST_SECURITY_GROUP": "sg-1",
+}
+"""What s.redis.yaml has no default for."""
+
 SHIPPED = (ROOT / "s.yaml").read_text(encoding="utf-8")
 
 

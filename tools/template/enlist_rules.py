@@ -13,6 +13,7 @@ from enlist.settings import Settings
 from enlist.signals import SignalRules
 from enlist.sources import Kind
 from fctoolkit.errors import ConfigurationError
+from fctoolkit.idempotency.opening import check_url
 from fctoolkit.logging import LEVELS
 from tools.template.function_model import RUNTIMES
 from tools.template.problems import nearest
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
     from tools.template.problems import Problem, Value
 
 PREFIX: Final = "ENLIST_"
+STORE: Final = "ENLIST_STORE"
+ON_FC: Final = {"FC_FUNC_CODE_PATH": "/code"}
+"""What tells Function Compute from other machines."""
+
 _PACKS: Final = re.compile(r"(^|[/\s])dev pack(\s|$)")
+_SENTENCES: Final = re.compile(r"[;.] ")
 _IMPORT: Final = re.compile(rb"^(from|import) enlist\b", re.MULTILINE)
 
 PYTHON: Final = "python3.12"
@@ -91,7 +97,7 @@ def variables(function: Function) -> Iterator[Problem]:
             near = nearest(name, known)
             fix = f"did you mean {near}?" if near else f"take it out; known are {', '.join(sorted(known))}"
             yield value.problem(f"the functions read no {name}", fix)
-        elif value.text is not None and not value.text.startswith("sqlite:"):
+        elif value.text is not None:
             try:
                 settings = Settings.from_environment({name: value.text})
                 for kind in get_args(Kind):
@@ -109,32 +115,44 @@ def log_level(function: Function) -> Iterator[Problem]:
 
 
 def store(function: Function) -> Iterator[Problem]:
-    """What instances of the function share is one store, or there is one instance.
+    """What instances of the function share is one store that it can reach, or there is one instance.
 
-    A store with leases brings a rule of its own to this place: a lease that is shorter than the function's
-    timeout ends while its owner still works.
+    A lease cannot be too short: it is made from the function's own timeout.
     """
-    value = function.variables.get("ENLIST_STORE")
-    if value is not None and not value.is_known:
-        return
-    if value is not None and value.text:
-        if value.text.startswith("sqlite:"):
-            yield value.problem(
-                "on FC each instance has a disk of its own, so sqlite keeps two of them from nothing",
-                "name a Redis, or take the variable out and keep reservedConcurrency at 1",
-            )
+    value = function.variables.get(STORE)
+    if value is not None and (not value.is_known or value.text):
+        yield from _named_store(value, function)
         return
     at_once = function.props.get("instanceConcurrency")
     if at_once is not None and function.is_custom and (at_once.number or 0) > 1:
         yield at_once.problem(
-            "without ENLIST_STORE, two requests at a time could attach one machine twice",
+            f"without {STORE}, two requests at a time could attach one machine twice",
             "write instanceConcurrency: 1",
         )
     reserved = function.props.get("concurrencyConfig", "reservedConcurrency")
     if reserved is None or (reserved.is_known and reserved.number != 1):
         yield (reserved or function.props.get("concurrencyConfig") or function.props).problem(
-            "without ENLIST_STORE, two instances at a time could attach one machine twice",
+            f"without {STORE}, two instances at a time could attach one machine twice",
             "write concurrencyConfig: {reservedConcurrency: 1}",
+        )
+
+
+def _named_store(value: Value, function: Function) -> Iterator[Problem]:
+    """A store that is named can be used on FC, as far as that can be told here. Shows no part of its URL."""
+    try:
+        check_url(value.text or "", setting=STORE, environ=ON_FC)
+    except ConfigurationError as error:
+        wrong, *fix = _SENTENCES.split(str(error).removeprefix(f"{STORE}: "), maxsplit=1)
+        yield value.problem(wrong, fix[0] if fix else "correct it; docs/stores.md has the forms of a URL")
+        return
+    if function.props.get("vpcConfig") is None:
+        is_open = (value.text or "").startswith("redis:")
+        yield value.problem(
+            "outside of a VPC, claims and their password cross the internet in clear"
+            if is_open
+            else "outside of a VPC, only a store with a public address can be reached",
+            "add `vpcConfig` with the VPC of the Redis",
+            is_note=not is_open,
         )
 
 

@@ -21,10 +21,12 @@ class Function:
 
     Attributes:
         props: its props, with the template beneath them and all references resolved that can be.
+        written: the same as the file alone says it, whatever is set in the environment.
         folder: what relative paths start from.
     """
 
     props: Value
+    written: Value
     folder: Path
 
     def text(self, *steps: str | int) -> str | None:
@@ -61,8 +63,12 @@ class Function:
     @property
     def variables(self) -> dict[str, Value]:
         """`environmentVariables`."""
-        found = self.props.get("environmentVariables")
-        return dict(found.items()) if found is not None else {}
+        return _variables(self.props)
+
+    @property
+    def written_variables(self) -> dict[str, Value]:
+        """`environmentVariables` as the file alone says them."""
+        return _variables(self.written)
 
     def triggers(self, kind: str | None = None) -> Iterator[Value]:
         """Its triggers, or those of one type."""
@@ -71,6 +77,11 @@ class Function:
             type_ = trigger.get("triggerType")
             if kind is None or (type_ is not None and type_.text == kind):
                 yield trigger
+
+
+def _variables(props: Value) -> dict[str, Value]:
+    found = props.get("environmentVariables")
+    return dict(found.items()) if found is not None else {}
 
 
 if TYPE_CHECKING:

@@ -95,7 +95,7 @@ def variables(function: Function) -> Iterator[Problem]:
 
 def secrets(function: Function) -> Iterator[Problem]:
     """No secret stands in the file, neither as a value nor as a default."""
-    for name, value in function.variables.items():
+    for name, value in function.written_variables.items():
         if name.startswith("ALIBABA_CLOUD_"):
             yield value.problem(
                 "FC sets the credentials of the function's role in variables of such names",

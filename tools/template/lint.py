@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from fctoolkit.strictjson import dotted
@@ -109,7 +109,9 @@ def _functions(references: References, document: Value, found: list[Problem]) ->
         if component is None or component.text is None:
             continue
         if component.text.partition("@")[0] == "fc3":
-            yield Function(_props(references, key, resource, found), references.folder)
+            props = _props(references, key, resource, found)
+            alone = replace(references, environment=NOTHING_SET)
+            yield Function(props, _props(alone, key, resource, []), references.folder)
         else:
             found.append(
                 component.problem(

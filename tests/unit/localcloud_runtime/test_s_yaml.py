@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from localcloud.template import FunctionSpec, read_template
+from localcloud.template_source import TemplateError
 from localcloud.template_triggers import EventBridgeTrigger, HttpTrigger, TimerTrigger
+from tests.support.s_yaml import STORE, STORE_URL
 
 if TYPE_CHECKING:
     from fctoolkit.jsontypes import JsonObject
@@ -55,6 +57,21 @@ def test_the_environment_decides() -> None:
         "enlist-prod-add-connectable-cluster",
     ]
     assert {one.region for one in template.functions} == {"cn-beijing"}
+
+
+def test_with_a_store() -> None:
+    """s.redis.yaml adds the address of the store, from the environment, and keeps all triggers."""
+    variant = read_template(FILE.with_name("s.redis.yaml"), environment=STORE)
+    for one in variant.functions:
+        assert one.environment == {**function(one.key).environment, "ENLIST_STORE": STORE_URL}
+        assert one.triggers == function(one.key).triggers
+        assert STORE_URL not in repr(one)
+
+
+def test_a_store_is_never_left_out() -> None:
+    """Without the variable s.redis.yaml is refused: several instances would run without claims."""
+    with pytest.raises(TemplateError, match="ENLIST_STORE is not set"):
+        read_template(FILE.with_name("s.redis.yaml"), environment={})
 
 
 @pytest.mark.parametrize("key", FUNCTIONS)

@@ -130,7 +130,7 @@ MISTAKES = {
         "ENLIST_STORE: sqlite:///tmp/s.db",
         "ENLIST_STORE",
         f"{EDGE}.environmentVariables.ENLIST_STORE",
-        "name a Redis",
+        "Name a Redis, or nothing",
     ),
     "no time for what is waited for": Mistake(
         "LOG_LEVEL: ${env('ENLIST_LOG_LEVEL', 'INFO')}",
