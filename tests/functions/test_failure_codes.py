@@ -17,6 +17,7 @@ from fctoolkit.errors import ApiError
 from fctoolkit.retry import FailureKind
 from localcloud.faults import Fault
 from tests.support.product import ENS_ID, ES_ID, HUB_ID, Product, custom_event, ens_instance, seed, state_of
+from tests.support.remembering import record, remember
 from tests.support.vendor_codes import CODES, Code
 
 if TYPE_CHECKING:
@@ -93,12 +94,23 @@ WRITES = (
 FIRST = Place("ens", "DescribeInstances", LOOK)
 """The first look concerns all machines alike: its errors are raised, whatever they are."""
 
+OF_ALL = (
+    "InvalidApi.NotFound",
+    "UnsupportedHTTPMethod",
+    "ErrorClusterNotFound",
+    "ErrorNodePoolNotFound",
+    "DependencyResourceExist",
+)
+"""Refusals that have nothing to do with the one instance that was asked for."""
+
 DOUBTFUL = (TRANSIENT, NONCE_USED, UNDER_WAY)
 """After these a write may have been done."""
 
 
-def cases(*places: Place, kinds: Iterable[FailureKind] = tuple(FailureKind)) -> Any:
-    """Each code at each of the places where it may be answered, with each of its statuses."""
+def cases(
+    *places: Place, kinds: Iterable[FailureKind] = tuple(FailureKind), every_status: bool = False
+) -> Any:
+    """Each code at each of the places where it may be answered, with one or each of its statuses."""
     return pytest.mark.parametrize(
         ("place", "code", "status"),
         [
@@ -106,7 +118,7 @@ def cases(*places: Place, kinds: Iterable[FailureKind] = tuple(FailureKind)) -> 
             for place in places
             for code in CODES
             if place.service in code.services and code.kind in kinds
-            for status in code.statuses
+            for status in (code.statuses if every_status else code.statuses[:1])
         ],
     )
 
@@ -151,7 +163,7 @@ def actions(product: Product) -> list[str]:
     return [str(call["action"]) for call in product.cloud.calls]
 
 
-@cases(*LOOKS, *WRITES)
+@cases(*LOOKS, *WRITES, every_status=True)
 def test_what_a_code_leads_to(product: Product, place: Place, code: Code, status: int) -> None:
     """The call is repeated as often as its code allows, and ends in the outcome that the code means."""
     expected = place.expected[code.kind]
@@ -190,6 +202,19 @@ def test_a_write_that_was_done_all_the_same_is_found(
     trouble(product, place, code, status, effect="after")
     assert run(product, place) == ("attaching" if place.is_edge else "connected", False)
     assert effects(product, place) == 1
+
+
+@cases(*WRITES)
+def test_what_counts_as_an_attempt(product: Product, place: Place, code: Code, status: int) -> None:
+    """With a store, an unclear end and a refusal of the instance itself bring it nearer to quarantine."""
+    store = remember(product)
+    trouble(product, place, code, status, times=place.expected[code.kind].sent)
+    run(product, place)
+    resource = ENS_ID if place.is_edge else ":".join(sorted((ES_ID, HUB_ID)))
+    kept = record(store, resource, search=not place.is_edge)
+    counts = code.kind in (TRANSIENT, NONCE_USED, PERMANENT) and code.name not in OF_ALL
+    assert kept is not None
+    assert kept["attempts"] == int(counts)
 
 
 @cases(FIRST)

@@ -86,10 +86,12 @@ class SearchApplier:
             reason = f"the answer does not say so, but the connection is there: {error}"
             return Outcome.verdict(Result.CONNECTED, reason), True
         result = result_of(error)
-        if unclear or (result is Result.REJECTED and not concerns_all(error)):
+        at_fault = unclear or (result is Result.REJECTED and not concerns_all(error))
+        if at_fault and result is not Result.DEFERRED:
             # A repeat is the same request to the service, so nobody has to wait for the lease.
             hold.failed(str(error), maybe_done=unclear)
         else:
+            # An earlier copy that is under way is nobody's fault, though it leaves the end unclear.
             hold.give_back()
         return Outcome.verdict(result, str(error)), unclear
 
