@@ -279,8 +279,10 @@ def _show_end(template: Template, ended: Ended) -> None:
 
 
 def _show_try(record: DeliveryRecord) -> None:
-    """Writes what follows a try that nobody waited for."""
+    """Writes what follows a try that nobody waited for, unless it went well at once."""
     invocation = record.invocation
+    if invocation.ok and record.tries == 1:
+        return
     how = f"failed with {invocation.error_type}" if invocation.error_type else "returned"
     print(
         f"localcloud: {record.source} to {record.function}, try {record.tries}, {how}: {record.then}",

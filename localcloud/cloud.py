@@ -203,10 +203,10 @@ class LocalCloud:
 
         The clock stays as it is: time never goes back, whatever else begins anew.
         """
-        with self._lock:
-            self._world = self._new_world()
         if self._deliveries is not None:
             self._deliveries.reset()
+        with self._lock:
+            self._world = self._new_world()
 
     def configure(self, **changes: FrozenJson) -> Behaviour:
         """Changes fields of the behaviour; SeedError naming the field when one is not valid."""

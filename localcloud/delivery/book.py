@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from localcloud.clock import iso_time
@@ -57,6 +57,13 @@ class Book:
         first = min(due, key=lambda one: one.at or 0.0)
         self.waiting.remove(first)
         return first.shipment
+
+    def block(self, source: str) -> None:
+        """Lets nothing of a rule or queue trigger be tried any more."""
+        self.blocked.add(source)
+        self.waiting = [
+            replace(one, at=None) if one.shipment.source == source else one for one in self.waiting
+        ]
 
     def lose(self, shipment: Shipment, error_type: str, why: str, at: float) -> None:
         """Notes what is gone."""

@@ -255,7 +255,7 @@ class Deliveries:
                 while (due := self._stream_due(name)) is not None and due <= now:
                     shipment = self._batch(name, spec, trigger)
                     if shipment is not None:
-                        book.under_way[name] += 1
+                        book.under_way[name] += bool(shipment.held)
                         return book, shipment
             shipment = book.take(now)
             return (book, shipment) if shipment is not None else None
@@ -268,6 +268,10 @@ class Deliveries:
         if not batch.messages:
             return None
         shipment = self._pushed(spec, name, trigger.push, batch.payload, batch.events)
+        if isinstance(shipment.route, Queued):
+            # FC has taken the batch, whatever becomes of it: the stream goes on.
+            self._queues.remove(trigger.queue, batch.messages)
+            return shipment
         return replace(shipment, queue=trigger.queue, held=batch.messages)
 
     def _try(self, book: Book, shipment: Shipment) -> DeliveryRecord:
@@ -299,12 +303,12 @@ class Deliveries:
 
     def _end(self, book: Book, shipment: Shipment, invocation: Invocation, over: Over) -> str:
         """Ends a shipment and says how."""
-        if shipment.queue:
+        if shipment.held:
             book.under_way[shipment.source] -= 1
         if over.outcome == "blocked":
-            book.blocked.add(shipment.source)
+            book.block(shipment.source)
             self._queues.release(shipment.held)
-            if not shipment.queue:
+            if not shipment.held:
                 book.waiting.append(Waiting(None, shipment, invocation.error_type))
             return f"{shipment.source} is blocked: its errorsTolerance is NONE"
         self._queues.remove(shipment.queue, shipment.held)

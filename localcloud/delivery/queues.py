@@ -96,5 +96,4 @@ class Queues:
                 queue.messages = [one for one in queue.messages if one.MessageId not in gone]
 
     def _milliseconds(self) -> int:
-        # Moments are made of milliseconds again, so what a float lacks of one must not count as one.
-        return int(self._now() * 1000 + 0.001)
+        return int(self._now() * 1000)

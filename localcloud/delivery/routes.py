@@ -64,8 +64,8 @@ class Shipment:
         since: when it came, seconds since the epoch.
         request_id: of FC, which keeps it for all its tries; empty where each try has its own.
         tries: how many there were.
-        queue: the queue that its messages are from; empty when it is from none.
-        held: these messages.
+        queue: the queue that `held` is from.
+        held: the messages of a queue that it is made of, until it is over.
     """
 
     function: str

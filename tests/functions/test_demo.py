@@ -9,7 +9,7 @@ from tests.support.product import ROOT
 
 
 def test_the_demo_ends_well() -> None:
-    """It exits 0, shows both jobs, and says that every instance is where its binding says."""
+    """It exits 0, shows both jobs and a dead letter, and every instance is where its binding says."""
     done = subprocess.run(
         [sys.executable, "-m", "tools.demo"],
         cwd=ROOT,
@@ -22,5 +22,6 @@ def test_the_demo_ends_well() -> None:
     assert "AttachInstances" in done.stdout
     assert "AddConnectableCluster" in done.stdout
     assert "attached twice: none" in done.stdout
+    assert "given up; in the queue enlist-dev-dead-letters" in done.stdout
     assert done.stdout.endswith("Every instance is where its binding says.\n")
     assert done.stderr == ""

@@ -105,6 +105,7 @@ resources:
             eventSourceConfig:
               eventSourceType: MNS
               eventSourceParameters: {sourceMNSParameters: {QueueName: singles}}
+            runOptions: {<<: *run, retryStrategy: {PushRetryStrategy: EXPONENTIAL_DECAY_RETRY}}
             eventSinkConfig: {deliveryOption: {eventSchema: RawData}}
 """
 CODE = """\

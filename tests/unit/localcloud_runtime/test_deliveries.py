@@ -123,14 +123,17 @@ class TestEvents:
         """With errorsTolerance NONE a rule stops at what it cannot deliver, and later events wait behind."""
         scene.broken()
         scene.put(source="mine")
-        scene.cloud.advance(100)
-        scene.broken(fail=False)
+        scene.cloud.advance(29)
         scene.put(source="mine", id="2")
+        scene.cloud.advance(31)
+        assert scene.deliveries()["blocked"] == ["app-second-mine"]
+        seen = [event["id"] for event in scene.seen("app-second")]
+        assert seen.count("1") == 4
+        scene.broken(fail=False)
+        scene.put(source="mine", id="3")
         scene.cloud.advance(100_000)
-        assert [event["id"] for event in scene.seen("app-second")] == ["1"] * 4
-        found = scene.deliveries()
-        assert found["blocked"] == ["app-second-mine"]
-        assert [one["next"] for one in found["waiting"]] == ["", ""]
+        assert [event["id"] for event in scene.seen("app-second")] == seen
+        assert [one["next"] for one in scene.deliveries()["waiting"]] == ["", "", ""]
 
     def test_a_reset_forgets(self, scene: Scene) -> None:
         """What waited before a reset is not tried after it."""
@@ -139,6 +142,22 @@ class TestEvents:
         scene.begin()
         scene.cloud.advance(1000)
         assert (scene.seen(), scene.bodies("events")) == ([], [])
+
+    def test_a_reset_during_a_try(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What fails although it began before a reset leaves nothing behind."""
+        deployment = scene.cloud.deliveries.deployment
+        run = deployment.run
+
+        def overtaken(*given: Any) -> Any:
+            invocation = run(*given)
+            scene.cloud.reset()
+            return invocation
+
+        scene.broken()
+        monkeypatch.setattr(deployment, "run", overtaken)
+        (record,) = scene.put()
+        assert record.then.startswith("forgotten")
+        assert scene.deliveries()["waiting"] == []
 
     def test_the_state_can_be_seeded(self, scene: Scene) -> None:
         """What `state` tells of deliveries is taken by a seed, without effect."""
@@ -246,6 +265,19 @@ class TestAsynchronous:
         assert len(letters) == (2 if large else 1)
         assert all(body.startswith("https://") == large for body in letters)
 
+    def test_request_ids(self, scene: Scene) -> None:
+        """FC keeps the id of what it tries again; each try of EventBridge is a request of its own."""
+        scene.broken()
+        tries = [*scene.put(source="async")]
+        scene.cloud.advance(1000)
+        ids: dict[str, set[str]] = {}
+        for record in [*tries, *scene.retries]:
+            ids.setdefault(record.source, set()).add(record.invocation.request_id)
+        assert {source: len(found) for source, found in ids.items()} == {
+            "app-first-all": 4,
+            "app-second-async": 1,
+        }
+
 
 class TestLargeLetters:
     """What no queue takes."""
@@ -299,6 +331,14 @@ class TestBatches:
         assert (event["type"], event["source"]) == ("mns:Queue:SendMessage", "MNS-app-first-batches")
         assert "aliyunregionid" not in event
 
+    def test_fractions_of_a_second(self, scene: Scene) -> None:
+        """Wherever the clock stands, a batch goes when its window is over."""
+        for number in range(1, 31):
+            scene.cloud.advance(0.0137 * number)
+            scene.send("orders", "one")
+            scene.cloud.advance(10)
+            assert len(scene.seen()) == number
+
     def test_a_batch_that_fails_comes_back_whole(self, scene: Scene) -> None:
         """It is out of sight meanwhile, nothing overtakes it, and in the end each item is a dead letter."""
         scene.broken()
@@ -337,11 +377,34 @@ class TestBatches:
         """It stops, and its messages can be received again."""
         scene.broken()
         scene.send("strict", "one", "two")
-        scene.cloud.advance(100_000)
+        scene.cloud.advance(1000)
         assert [len(batch) for batch in scene.seen("app-second")] == [2] * 4
         assert scene.bodies("strict") == ["one", "two"]
         assert len(scene.cloud.deliveries._queues.take("strict", 16)) == 2
         assert scene.deliveries()["blocked"] == ["app-second-strict"]
+
+    def test_a_batch_that_is_handed_over(self, scene: Scene) -> None:
+        """FC takes it at once: the queue is empty, the next batch follows, each ends as a record."""
+        scene.begin(async_invocation_true="synchronous")
+        scene.broken()
+        scene.send("orders", "one", "two", "three", "four", "five", "six")
+        scene.cloud.advance(0)
+        assert scene.bodies("orders") == []
+        assert len(scene.seen()) == 2
+        scene.cloud.advance(1000)
+        assert len(scene.seen()) == 6
+        letters = [read_dead_letter(body) for body in scene.bodies("records")]
+        assert [len(json.loads(letter.event)) for letter in letters] == [3, 3]
+        assert (letters[0].error_message, scene.bodies("events")) == ("it is broken", [])
+
+    def test_a_message_is_held_as_long_as_it_is_tried(self, scene: Scene) -> None:
+        """For a day, nobody else receives it."""
+        scene.broken()
+        scene.send("singles", "take 1")
+        scene.cloud.advance(80_000)
+        assert scene.cloud.deliveries._queues.take("singles", 1) == ()
+        scene.cloud.advance(10_000)
+        assert (scene.bodies("singles"), len(scene.bodies("events"))) == ([], 1)
 
     def test_one_by_one(self, scene: Scene) -> None:
         """Not streaming, with raw data: one bare message at a time, and what does not match is dropped."""
