@@ -257,7 +257,7 @@ def _wanted(call: Call, nodes: Iterable[Node]) -> list[Node]:
     text = call.query.get("instanceIds", "").strip()
     if not text:
         return list(nodes)
-    wanted = json_strings(call, "instanceIds") if text.startswith("[") else text.split(",")
+    wanted = {*(json_strings(call, "instanceIds") if text.startswith("[") else text.split(","))}
     return [node for node in nodes if node.instance_id in wanted]
 
 

@@ -120,8 +120,7 @@ class EnsService:
         wanted = json_strings(call, "InstanceIds")
         if len(wanted) > MAXIMUM_IDS:
             raise invalid("InstanceIds", f"takes at most {MAXIMUM_IDS} ids, not {len(wanted)}")
-        found = (self._fleet.get(instance_id) for instance_id in dict.fromkeys(wanted))
-        return [machine for machine in found if machine is not None]
+        return self._known_among(wanted)
 
     def _run_instances(self, call: Call) -> Response:
         """Of the many parameters, those that DescribeInstances shows again have an effect here."""
@@ -176,8 +175,8 @@ class EnsService:
         ids, wanted = listed(call, "ResourceId"), listed_tags(call)
         rows: list[JsonValue] = [
             {"ResourceType": "instance", "ResourceId": machine.instance_id, "TagKey": key, "TagValue": value}
-            for machine in self._fleet.all()
-            if (not ids or machine.instance_id in ids) and _has_tags(machine, wanted)
+            for machine in (self._known_among(ids) if ids else self._fleet.all())
+            if _has_tags(machine, wanted)
             for key, value in machine.tags().items()
         ]
         start = integer(call, "NextToken", 0, minimum=0)
@@ -189,6 +188,11 @@ class EnsService:
                 "TagResources": rows[start:following],
             }
         )
+
+    def _known_among(self, instance_ids: list[str]) -> list[Machine]:
+        """The machines that there are, each once, in the order of the ids."""
+        found = (self._fleet.get(instance_id) for instance_id in dict.fromkeys(instance_ids))
+        return [machine for machine in found if machine is not None]
 
     def _known(self, instance_id: str) -> Machine:
         machine = self._fleet.get(instance_id)
