@@ -71,7 +71,10 @@ class Pattern:
 
     def matches(self, event: FrozenJson) -> bool:
         """Whether the event matches. The pattern `{}` matches every event."""
-        return all(field.matches(event) for field in self._fields)
+        for one in self._fields:  # noqa: SIM110 -- a generator would cost as much as the look itself
+            if not one.matches(event):
+                return False
+        return True
 
     def explain(self, event: FrozenJson) -> Mismatch | None:
         """The first field, in the pattern's order, that does not match; None when the event matches."""

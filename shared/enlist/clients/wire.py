@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import count
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, cast, get_origin
 
@@ -49,16 +50,21 @@ class Answer(BaseModel):
         if not isinstance(value, dict):
             return value
         given = cast("JsonObject", value)
-        needed = {
-            field.alias or name
-            for name, field in cls.model_fields.items()
-            if field.is_required() and get_origin(field.annotation) is tuple
-        }
+        needed = cls._needed_lists()
         return {
             key: [] if item is None else item
             for key, item in given.items()
             if item is not None or key in needed
         }
+
+    @classmethod
+    @cache
+    def _needed_lists(cls) -> frozenset[str]:
+        return frozenset(
+            field.alias or name
+            for name, field in cls.model_fields.items()
+            if field.is_required() and get_origin(field.annotation) is tuple
+        )
 
 
 def read(model: type[_Model], answer: ApiAnswer, **known: str) -> _Model:
