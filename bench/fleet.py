@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from bench.account import Account, batch_event, places, timer_event
 from bench.case import Asked, BenchError, Case, Column
-from bench.harness import Bench, opened
+from bench.harness import TIMEOUT, Bench, opened
 from bench.resources import memory_now, memory_peak
 from enlist.settings import IDS_PER_CALL
 
@@ -141,6 +141,7 @@ def measure(setting: JsonObject, store_url: str) -> JsonObject:
             "store_swaps": bench.store_swaps,
             "wall_seconds": round(sum(one.wall for one in acting), 3),
             "cpu_seconds": round(sum(one.cpu for one in acting), 3),
+            "over_timeout": sum(1 for one in acting if one.wall > TIMEOUT),
             "longest_seconds": round(max(one.wall for one in acting), 3),
             "before_mib": round(before, 1),
             "peak_mib": round(peak, 1),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import httpx2
 
@@ -21,7 +21,7 @@ from enlist.effects import Effects
 from enlist.function import Function
 from fctoolkit.clock import Clock
 from fctoolkit.idempotency.opening import open_store
-from fctoolkit.testing import FakeContext
+from fctoolkit.testing import FakeContext, FakeFunction
 from fctoolkit.transport import open_http
 from localcloud.transport import CloudTransport
 
@@ -30,6 +30,12 @@ if TYPE_CHECKING:
 
     from bench.account import Account
     from fctoolkit.idempotency.store import Reading, Store
+
+
+TIMEOUT: Final = 60
+"""Seconds: the function's timeout in s.yaml."""
+
+_CONTEXT: Final = FakeContext(function=FakeFunction(timeout=TIMEOUT))
 
 
 class _Counted:
@@ -92,7 +98,7 @@ class Bench:
         """One invocation; gives how many outcomes of each result it told. Raises what the function raises."""
         before = self.cloud.count_calls()
         meter = Meter()
-        answer = self.function.handle(event, FakeContext())
+        answer = self.function.handle(event, _CONTEXT)
         wall, cpu = meter.read()
         self.used.append(Usage(wall, cpu, self.cloud.count_calls() - before))
         if not isinstance(answer, dict):
@@ -144,5 +150,5 @@ def opened(account: Account, *, store: str, latency: float) -> Iterator[Bench]:
 
         effects = Effects(http=lambda: open_http(transport=carrier), clock=clock, store=opened_store)
         function = Function("edge", run, "/attach", environ=environ, effects=effects)
-        function.initialize(FakeContext())
+        function.initialize(_CONTEXT)
         yield Bench(cloud, function, stores)

@@ -46,6 +46,7 @@ CASE: Final = Case(
         Column("wall s", "wall_seconds", ".1f"),
         Column("share", "in_turn_share", ".2f"),
         Column("longest s", "longest_seconds", ".1f"),
+        Column("over 60 s", "over_timeout"),
         Column("idle calls", "idle_calls", ","),
         Column("idle s", "idle_wall_seconds", ".1f"),
     ),
