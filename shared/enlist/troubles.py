@@ -51,8 +51,8 @@ def concerns_all(error: ApiError) -> bool:
 
     Room, the cluster, its node pool or the API itself: the next instance would fare no better.
     """
-    code = error.failure.code
-    return code in _OF_ALL or code.startswith("QuotaExceeded.")
+    failure = error.failure
+    return failure.code in _OF_ALL or classify(failure.code, failure.status) is FailureKind.NO_ROOM
 
 
 def result_of(error: ApiError) -> Result:

@@ -76,7 +76,7 @@ class SearchApplier:
             "accepted, but not listed as connected; a connection that was taken away within the hour comes "
             "back in the next one"
         )
-        hold.failed(reason, maybe_done=True)
+        hold.give_back()
         return Outcome.verdict(Result.DEFERRED, reason), True
 
     def _after_error(self, action: Connect, hold: Hold, error: ApiError) -> tuple[Outcome, bool]:
