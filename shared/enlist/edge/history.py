@@ -76,7 +76,8 @@ def verdict(
     """What the tasks, newest first, say about attaching the instance to the cluster; None when nothing.
 
     An unfinished task of any cluster speaks first, then one that attached it elsewhere so lately that no node
-    list need show it. Of the cluster's own ended tasks the newest counts that had an effect.
+    list need show it. Of the cluster's own ended tasks the newest counts that had an effect. Else a task that is
+    done with it is waited for while it goes on for others: what becomes of its part is not said for good.
     """
     unfinished = [task for task in tasks if task.state_of(instance_id) is TaskState.UNFINISHED]
     if unfinished:
@@ -90,7 +91,15 @@ def verdict(
             return Outcome(instance_id, Result.REJECTED, reason, task_id=task.task_id)
     newest = next((task for task in ended if task.cluster_id == cluster_id), None)
     said = _ended(newest, instance_id, now, retry=retry) if newest else None
-    return Outcome(instance_id, *said, task_id=newest.task_id, standing=True) if newest and said else None
+    if newest and said:
+        return Outcome(instance_id, *said, task_id=newest.task_id, standing=True)
+    going_on = next((task for task in tasks if task.overall is TaskState.UNFINISHED), None)
+    if going_on is None:
+        return None
+    reason = (
+        f"task {going_on.task_id} of cluster {going_on.cluster_id} is done with it and goes on for others"
+    )
+    return Outcome(instance_id, Result.DEFERRED, reason, task_id=going_on.task_id)
 
 
 def _without_effect(task: Task, instance_id: str) -> bool:

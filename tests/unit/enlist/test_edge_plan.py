@@ -437,6 +437,15 @@ tasks_of_any_kind = st.lists(
 ).map(lambda tasks: {"i-1": tuple(tasks)})
 
 
+@pytest.mark.parametrize("retry", [False, True])
+def test_a_task_that_goes_on_is_waited_for(retry: bool) -> None:
+    """While a task in which it failed goes on for others, in whichever cluster, it is not attached."""
+    elsewhere = task("running", "failed", cluster_id="c2")
+    assert only(decide(view(tasks={"i-1": (elsewhere,)}), retry=retry)).result is Result.DEFERRED
+    here = task("running", "failed")
+    assert attached(decide(view(tasks={"i-1": (here,)}), retry=retry)) == ()
+
+
 @given(facts_of_any_kind, nodes_of_any_kind, tasks_of_any_kind, st.sampled_from(["plan", "apply"]))
 def test_nothing_is_attached_that_should_not_be(
     facts: EdgeFacts, nodes: dict[str, Any], tasks: dict[str, Any], mode: str
