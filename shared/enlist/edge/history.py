@@ -76,8 +76,8 @@ def verdict(
     """What the tasks, newest first, say about attaching the instance to the cluster; None when nothing.
 
     An unfinished task of any cluster speaks first, then one that attached it elsewhere so lately that no node
-    list need show it. Of the cluster's own ended tasks the newest counts that had an effect. Else a task that is
-    done with it is waited for while it goes on for others: what becomes of its part is not said for good.
+    list need show it. Of the cluster's own ended tasks the newest counts that had an effect. Else a task
+    that is done with it and goes on for others is waited for: nothing is said for good before its end.
     """
     unfinished = [task for task in tasks if task.state_of(instance_id) is TaskState.UNFINISHED]
     if unfinished:
@@ -96,9 +96,7 @@ def verdict(
     going_on = next((task for task in tasks if task.overall is TaskState.UNFINISHED), None)
     if going_on is None:
         return None
-    reason = (
-        f"task {going_on.task_id} of cluster {going_on.cluster_id} is done with it and goes on for others"
-    )
+    reason = f"task {going_on.task_id} of cluster {going_on.cluster_id} goes on for others"
     return Outcome(instance_id, Result.DEFERRED, reason, task_id=going_on.task_id)
 
 
