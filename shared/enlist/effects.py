@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fctoolkit.clock import SYSTEM_CLOCK, Clock
-from fctoolkit.together import Together, one_by_one
+from fctoolkit.together import Together, in_threads
 from fctoolkit.transport import HttpClient, new_nonce, open_http
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Effects:
         http: opens the connection pool; by default one to the network.
         clock: says when it is, and waits.
         store: opens the store of claims that a URL names.
-        together: does many looks.
+        together: does many looks, by default several at a time.
         random: from 0.0 to 1.0, for waits.
         unique: a text that no other call returns: nonces of signatures, tokens of claims.
     """
@@ -39,6 +39,6 @@ class Effects:
     http: Callable[[], HttpClient] = open_http
     clock: Clock = SYSTEM_CLOCK
     store: Callable[[str, Clock], Store] = _open_store
-    together: Together = one_by_one
+    together: Together = in_threads
     random: Callable[[], float] = random.random
     unique: Callable[[], str] = new_nonce

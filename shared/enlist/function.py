@@ -11,11 +11,12 @@ from enlist.bindings.packed import load_bindings
 from enlist.doors import Doors
 from enlist.effects import Effects
 from enlist.ledger import KEEP_SECONDS
-from enlist.means import Means
+from enlist.means import SHARE_OF_LOOKS, Means
 from enlist.settings import Settings
 from enlist.signals import Signal, SignalRules
 from fctoolkit import logging as json_logging
 from fctoolkit.client import ApiClient
+from fctoolkit.clock import Deadline
 from fctoolkit.context import Context, deadline_of, timeout_of
 from fctoolkit.credentials import resolve_credentials
 from fctoolkit.errors import StoreError
@@ -115,8 +116,12 @@ class Function:
             # Read anew each time: the role's key changes during the life of an instance.
             credentials = resolve_credentials(self._environ, context)
             deadline = deadline_of(context, effects.clock)
+            share = 1.0 if dry_run else SHARE_OF_LOOKS
+            looks_until = Deadline.after(share * deadline.remaining(), effects.clock)
             means = Means(
                 session=client.session(credentials, deadline),
+                looks=client.session(credentials, looks_until),
+                looks_until=looks_until,
                 settings=settings,
                 bindings=bindings,
                 clock=effects.clock,

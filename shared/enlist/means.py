@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from enlist.bindings.model import Bindings
@@ -14,12 +14,18 @@ if TYPE_CHECKING:
     from fctoolkit.together import Together
 
 
+SHARE_OF_LOOKS: Final = 0.75
+"""The part of an invocation's time in which it may look; the rest is kept for acting."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
     """What a job is given for one invocation.
 
     Attributes:
         session: sends this invocation's calls.
+        looks: sends those that only look, until `looks_until`.
+        looks_until: before the deadline, so that there is time for what was found.
         settings: what the environment says.
         bindings: the user's policy.
         clock: says when it is, and waits.
@@ -31,6 +37,8 @@ class Means:
     """
 
     session: Session
+    looks: Session
+    looks_until: Deadline
     settings: Settings
     bindings: Bindings
     clock: Clock

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from enlist.outcomes import Outcome, Result
 from fctoolkit.errors import AccessDeniedError, ApiError, PermanentError, ThrottledError
 from fctoolkit.retry import FailureKind, classify
+
+if TYPE_CHECKING:
+    from fctoolkit.clock import Deadline
+
+LATE_SECONDS = 1.0
+"""A call that ends so shortly before the deadline was not waited for as long as the service may take."""
 
 _FORBIDDEN = 403
 _WAITING_HELPS = frozenset({FailureKind.BUSY, FailureKind.UNDER_WAY, FailureKind.NO_ROOM})
@@ -39,6 +46,21 @@ class Trouble:
 def trouble_of(error: ApiError, doing: str) -> Trouble:
     """The trouble behind an API error; `doing` says what could not be established."""
     return Trouble(result_of(error), f"{doing}: {error}", error.failure.request_id)
+
+
+def looking_trouble(error: ApiError, doing: str, until: Deadline) -> Trouble:
+    """The trouble behind an error of a look, for which there was time until `until`."""
+    if is_late(error, until):
+        reason = f"{doing} in time; raise the function's timeout if this goes on"
+        return Trouble(Result.DEFERRED, reason, error.failure.request_id)
+    return trouble_of(error, doing)
+
+
+def is_late(error: ApiError, until: Deadline) -> bool:
+    """Whether it was for the deadline that a look has no answer, and not for the service."""
+    failure = error.failure
+    unanswered = failure.status == 0 and until.remaining() < LATE_SECONDS
+    return failure.attempts == 0 or unanswered
 
 
 def is_not_found(error: ApiError) -> bool:

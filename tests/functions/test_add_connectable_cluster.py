@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from enlist.effects import Effects
 from enlist.errors import NotSettledError
+from fctoolkit.together import one_by_one
 from localcloud.faults import Fault
 from tests.support.product import (
     ES_ID,
@@ -181,6 +183,8 @@ def test_a_wrong_region_in_an_event_does_not_lose_the_instance(product: Product)
 def test_a_region_that_cannot_be_listed_does_not_stop_the_others(product: Product) -> None:
     """A sweep does what it can and raises for the region it could not see."""
     product.search = [{**SEARCH_BINDING, "name": "beijing", "region": "cn-beijing"}, SEARCH_BINDING]
+    # The fault befalls whichever region is asked first.
+    product.effects = Effects(together=one_by_one)
     product.cloud.add_fault(
         Fault(service="elasticsearch", action="ListInstance", status=403, code="NoPermission")
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from itertools import count
+from itertools import chain, count
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, JsonValue
@@ -16,11 +16,13 @@ from pydantic import Field, JsonValue
 from enlist.clients.wire import PAGE_SIZE, Answer, Page, Session, chunks, paged, read, unreadable
 from enlist.facts import EdgeFacts, edge_facts
 from fctoolkit.client import ApiAnswer, ApiRequest, error_inside
+from fctoolkit.together import one_by_one
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from enlist.endpoints import Endpoints
+    from fctoolkit.together import Together
 
 VERSION = "2017-11-10"
 
@@ -56,8 +58,16 @@ class EnsClient:
     `cn-chengdu-telecom` is not an API region.
     """
 
-    def __init__(self, session: Session, endpoints: Endpoints, function_region: str) -> None:
+    def __init__(
+        self,
+        session: Session,
+        endpoints: Endpoints,
+        function_region: str,
+        together: Together = one_by_one,
+    ) -> None:
+        """Pages, and calls for many ids, are made with `together`."""
         self._session = session
+        self._together = together
         self._endpoint = endpoints.of("ens", function_region)
 
     def describe_instances(self, instance_ids: Sequence[str] | None = None) -> tuple[EdgeFacts, ...]:
@@ -67,25 +77,27 @@ class EnsClient:
         of the vendor says that it always does, the answer's model has them.
         """
         if instance_ids is None:
-            return tuple(
-                paged(self._request("DescribeInstances", PageSize=str(PAGE_SIZE)), "PageNumber", self._page)
-            )
-        found: list[EdgeFacts] = []
-        for some in chunks(instance_ids, PAGE_SIZE):
-            ids = json.dumps([*some], separators=(",", ":"))
-            request = self._request("DescribeInstances", InstanceIds=ids, PageSize=str(PAGE_SIZE))
-            found.extend(paged(request, "PageNumber", self._page))
-        return tuple(found)
+            request = self._request("DescribeInstances", PageSize=str(PAGE_SIZE))
+            return tuple(paged(request, "PageNumber", self._page, self._together))
+        found = self._together(self._describe_some, [*chunks(instance_ids, PAGE_SIZE)])
+        return tuple(chain.from_iterable(found))
 
     def list_tag_resources(self, instance_ids: Sequence[str]) -> dict[str, dict[str, str]]:
         """ListTagResources: tags by instance id, for every id asked for; 50 a call."""
         tags: dict[str, dict[str, str]] = {instance_id: {} for instance_id in instance_ids}
-        for some in chunks(instance_ids, TAG_CHUNK):
-            query = {f"ResourceId.{number}": one for number, one in enumerate(some, start=1)}
-            request = self._request("ListTagResources", ResourceType="instance", **query)
-            for tag in self._tags(request):
+        for some in self._together(self._tags_of_some, [*chunks(instance_ids, TAG_CHUNK)]):
+            for tag in some:
                 tags.setdefault(tag.resource_id, {})[tag.key] = tag.value
         return tags
+
+    def _describe_some(self, instance_ids: Sequence[str]) -> list[EdgeFacts]:
+        ids = json.dumps([*instance_ids], separators=(",", ":"))
+        request = self._request("DescribeInstances", InstanceIds=ids, PageSize=str(PAGE_SIZE))
+        return list(paged(request, "PageNumber", self._page))
+
+    def _tags_of_some(self, instance_ids: Sequence[str]) -> list[_Tag]:
+        query = {f"ResourceId.{number}": one for number, one in enumerate(instance_ids, start=1)}
+        return list(self._tags(self._request("ListTagResources", ResourceType="instance", **query)))
 
     def _tags(self, request: ApiRequest) -> Iterator[_Tag]:
         token = ""

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import count
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, cast, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from fctoolkit.errors import AnswerError, ApiFailure
 from fctoolkit.strictjson import dotted
+from fctoolkit.together import one_by_one
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from fctoolkit.client import ApiAnswer, ApiRequest
     from fctoolkit.jsontypes import JsonObject
+    from fctoolkit.together import Together
 
 PAGE_SIZE = 100
 """The largest page that DescribeInstances, DescribeClusterNodes and ListInstance give."""
 
 _MOST_PAGES = 10_000
+_PAGES_AT_ONCE = 100
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _Item = TypeVar("_Item")
@@ -110,22 +112,41 @@ class Page(Generic[_Item]):
     answer: ApiAnswer
 
 
-def paged(request: ApiRequest, page_key: str, call: Callable[[ApiRequest], Page[_Item]]) -> Iterator[_Item]:
+def paged(
+    request: ApiRequest,
+    page_key: str,
+    call: Callable[[ApiRequest], Page[_Item]],
+    together: Together | None = None,
+) -> Iterator[_Item]:
     """Every item of a listing, page by page, until its total is reached or a page is empty.
+
+    With `together`, the pages that the first one tells of are asked for together.
 
     Raises `AnswerError` for a listing that ends before its total, or never ends.
     """
-    seen = 0
-    for number in count(1):
-        page = call(replace(request, query={**request.query, page_key: str(number)}))
-        yield from page.items
-        seen += len(page.items)
-        if not page.items and seen < page.total:
-            raise unreadable(page.answer, f"page {number} is empty after {seen} of {page.total} items")
-        if not page.items or (page.total and seen >= page.total):
-            return
-        if number == _MOST_PAGES:
-            raise unreadable(page.answer, f"there is always one more page, after {number}")
+
+    def ask(number: int) -> Page[_Item]:
+        return call(replace(request, query={**request.query, page_key: str(number)}))
+
+    seen, numbers = 0, range(1, 2)
+    while True:
+        pages = (together or one_by_one)(ask, numbers)
+        for number, page in zip(numbers, pages, strict=True):
+            yield from page.items
+            seen += len(page.items)
+            if not page.items and seen < page.total:
+                raise unreadable(page.answer, f"page {number} is empty after {seen} of {page.total} items")
+            if not page.items or (page.total and seen >= page.total):
+                return
+            if number == _MOST_PAGES:
+                raise unreadable(page.answer, f"there is always one more page, after {number}")
+        ahead = 1 if together is None else _pages_ahead(pages[-1], seen)
+        numbers = range(numbers.stop, min(numbers.stop + ahead, _MOST_PAGES + 1))
+
+
+def _pages_ahead(last: Page[_Item], seen: int) -> int:
+    """How many more pages there are likely to be, as far as they are asked for at once; at least 1."""
+    return min(max(1, -(-(last.total - seen) // len(last.items))), _PAGES_AT_ONCE)
 
 
 def chunks(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:

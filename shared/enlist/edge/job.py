@@ -29,12 +29,14 @@ def run(means: Means, signals: Sequence[Signal] | None, *, dry_run: bool) -> Rep
     Raises the `ApiError` tree only when ENS does not answer, which concerns all instances alike.
     """
     endpoints = means.settings.endpoints
-    cs = CsClient(means.session, endpoints)
-    ens = EnsClient(means.session, endpoints, means.function_region)
+    looks = CsClient(means.looks, endpoints)
+    ens = EnsClient(means.looks, endpoints, means.function_region, means.together)
     now = datetime.fromtimestamp(means.clock.now(), UTC)
     ledger = Ledger(means.guard, means.account_id, WORK, means.settings.attempts)
-    decided = _decide(EdgeObserver(cs, ens, ledger, means.bindings.edge, now), means, signals)
-    applier = EdgeApplier(cs, ledger, means.clock, means.settings, means.deadline)
+    decided = _decide(EdgeObserver(looks, ens, ledger, means, now), means, signals)
+    applier = EdgeApplier(
+        CsClient(means.session, endpoints), ledger, means.clock, means.settings, means.deadline
+    )
     done = _only_told(decided.actions) if dry_run else applier.apply(decided.actions)
     return Report((*decided.outcomes, *done))
 

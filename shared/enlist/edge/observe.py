@@ -2,78 +2,105 @@
 
 Looking is done in widening steps, because most instances are settled by the first: facts; then nodes of the
 target clusters; then, for instances that are not nodes yet, those clusters' state and unfinished tasks; then,
-only for candidates, a closer look, which is what an attach depends on.
+only for candidates, a closer look, which is what an attach depends on. Within a step clusters are looked at
+together, so that it takes as long as the slowest of them and not as all.
 """
 
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeVarTuple
 
 from enlist.choice import choose
-from enlist.clients.cs import Cluster, CsClient, Node, Task, TaskState
-from enlist.edge.history import (
-    NODE_LIST_LAG,
-    TASK_MEMORY,
-    ended_within,
-    hides_somebody,
-    is_removal,
-    newest_first,
-)
-from enlist.edge.view import ClusterView, EdgeView
+from enlist.edge.clusterlook import FEW, ClusterLook
+from enlist.edge.history import NODE_LIST_LAG, TASK_MEMORY, newest_first
+from enlist.edge.view import EdgeView
 from enlist.outcomes import Result
-from enlist.troubles import Trouble, is_not_found, trouble_of
+from enlist.troubles import Trouble, is_late, is_not_found, looking_trouble
 from fctoolkit.errors import AccessDeniedError, ApiError, ClaimError, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
-    from datetime import datetime, timedelta
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from enlist.bindings.model import EdgeBinding
+    from enlist.clients.cs import Cluster, CsClient, Node, Task
     from enlist.clients.ens import EnsClient
     from enlist.facts import EdgeFacts
     from enlist.ledger import Ledger
+    from enlist.means import Means
     from enlist.memory import Past
 
 _Args = TypeVarTuple("_Args")
 
-FEW = 300
-"""Up to so many instances, nodes are asked for by id at first; above, all nodes of a cluster are listed."""
-
 _WITHOUT_NODES = frozenset({"initial", "deleted"})
 """States of a cluster that has no nodes to look at."""
+
+_NO_TIME = Trouble(Result.DEFERRED, "there was no time to look into it")
 
 _LOG = logging.getLogger(__name__)
 
 
-class EdgeObserver:
-    """Collects one invocation's view. Not shared between threads."""
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """A binding's cluster, and the instances that the binding chooses."""
 
-    def __init__(
-        self,
-        cs: CsClient,
-        ens: EnsClient,
-        ledger: Ledger,
-        bindings: Sequence[EdgeBinding],
-        now: datetime,
-    ) -> None:
+    binding: EdgeBinding
+    ids: Sequence[str]
+    look: ClusterLook
+
+    @property
+    def region(self) -> str:
+        """Where the binding says that the cluster is."""
+        return self.binding.region
+
+
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """A cluster in sight: where it is, how large, and who is about to be attached, here or elsewhere."""
+
+    cluster_id: str
+    region: str
+    size: int | None
+    own: frozenset[str]
+    others: frozenset[str]
+    look: ClusterLook
+
+
+@dataclass(slots=True)
+class _Region:
+    """What a region told, or why it did not."""
+
+    quota: int | ApiError | None = None
+    clusters: tuple[Cluster, ...] | ApiError = ()
+
+
+class EdgeObserver:
+    """Collects one invocation's view. Not shared between threads.
+
+    Args:
+        cs: the calls to CS.
+        ens: the calls to ENS.
+        ledger: remembers what was done before.
+        means: the bindings, what does many looks, and until when there is time for them.
+        now: when the invocation began.
+    """
+
+    def __init__(self, cs: CsClient, ens: EnsClient, ledger: Ledger, means: Means, now: datetime) -> None:
         self._cs = cs
         self._ens = ens
         self._ledger = ledger
-        self._bindings = bindings
-        self._bound = {binding.cluster: binding.region for binding in bindings}
+        self._bindings = means.bindings.edge
+        self._together = means.together
+        self._until = means.looks_until
         self._now = now
+        self._bound = {binding.cluster: binding.region for binding in self._bindings}
+        self._looks: dict[str, ClusterLook] = {}
         self._instances: dict[str, EdgeFacts] = {}
-        self._chosen: list[tuple[EdgeBinding, list[str]]] = []
-        self._nodes: dict[str, dict[str, Node]] = {}
-        self._asked: set[tuple[str, str]] = set()
-        self._summaries: dict[str, tuple[Task, ...]] = {}
-        self._tasks: dict[str, dict[str, Task]] = {}
-        self._details: dict[str, Cluster] = {}
-        self._nodepools: dict[str, frozenset[str]] = {}
+        self._targets: list[_Target] = []
         self._quotas: dict[str, int | None] = {}
-        self._troubles: dict[str, Trouble] = {}
         self._elsewhere: Trouble | None = None
         self._pasts: dict[str, Past] = {}
         self._accepted: dict[str, Task] = {}
@@ -82,16 +109,19 @@ class EdgeObserver:
 
     def view(self) -> EdgeView:
         """What is known so far."""
+        nodes: dict[str, dict[str, Node]] = {}
         tasks: dict[str, list[Task]] = {}
-        for known in self._tasks.values():
-            for task in known.values():
+        for cluster_id, look in self._looks.items():
+            for node in look.nodes.values():
+                nodes.setdefault(node.instance_id, {})[cluster_id] = node
+            for task in look.tasks.values():
                 for part in task.parts:
                     tasks.setdefault(part.data, []).append(task)
         return EdgeView(
             now=self._now,
             instances=dict(self._instances),
-            clusters={cluster_id: self._cluster_view(cluster_id) for cluster_id in self._bound},
-            nodes={instance_id: dict(found) for instance_id, found in self._nodes.items()},
+            clusters={cluster_id: self._look(cluster_id).view() for cluster_id in self._bound},
+            nodes=nodes,
             tasks={instance_id: newest_first(some) for instance_id, some in tasks.items()},
             node_quotas=dict(self._quotas),
             cleared=self._cleared,
@@ -101,14 +131,12 @@ class EdgeObserver:
             forgotten=self._forgotten,
         )
 
-    def _cluster_view(self, cluster_id: str) -> ClusterView:
-        return ClusterView(
-            cluster=self._details.get(cluster_id),
-            trouble=self._troubles.get(cluster_id),
-            nodepools=self._nodepools.get(cluster_id, frozenset()),
-            in_flight=self._in_flight(cluster_id),
-            unnamed_task=self._unnamed_task(cluster_id),
-        )
+    def _look(self, cluster_id: str) -> ClusterLook:
+        """What is known of the cluster; nothing yet when it was not looked at."""
+        if cluster_id not in self._looks:
+            bound = cluster_id in self._bound
+            self._looks[cluster_id] = ClusterLook(self._cs, cluster_id, self._now, bound=bound)
+        return self._looks[cluster_id]
 
     def look_at_instances(self, instance_ids: Sequence[str] | None) -> tuple[str, ...]:
         """Facts of these instances, or of all; gives the ids found. Errors concern all and are raised."""
@@ -118,28 +146,34 @@ class EdgeObserver:
             tags = self._ens.list_tag_resources(untold)
             found.update({one: replace(found[one], tags=tags[one]) for one in untold})
         self._instances = found
-        self._chosen = self._choose()
+        self._targets = list(self._choose())
         return tuple(found)
 
-    def _choose(self) -> list[tuple[EdgeBinding, list[str]]]:
+    def _choose(self) -> Iterator[_Target]:
         """The ids that each binding decides about, bindings without any left out."""
         chosen: dict[str, list[str]] = {}
         for facts in self._instances.values():
             binding = choose(facts, self._bindings).binding
             if binding is not None:
                 chosen.setdefault(binding.name, []).append(facts.instance_id)
-        return [(binding, chosen[binding.name]) for binding in self._bindings if binding.name in chosen]
+        for binding in self._bindings:
+            if binding.name in chosen:
+                yield _Target(binding, chosen[binding.name], self._look(binding.cluster))
 
     def look_at_targets(self) -> None:
         """For every instance that a binding chooses: is it a node of its cluster, or on its way?"""
-        for binding, ids in self._chosen:
-            some = ids if len(ids) <= FEW else None
-            with_nodes = self._attempt(
-                binding, "its nodes", self._add_nodes, binding.region, binding.cluster, some
-            )
-            if with_nodes and any(binding.cluster not in self._nodes.get(one, {}) for one in ids):
-                self._attempt(binding, "its state", self._add_detail, binding)
-                self._attempt(binding, "its tasks", self._add_tasks, binding.region, binding.cluster)
+        self._together(self._look_at_cluster, _by_cluster(self._targets))
+
+    def _look_at_cluster(self, targets: Iterable[_Target]) -> None:
+        for target in targets:
+            look, region = target.look, target.region
+            if len(target.ids) <= FEW:
+                with_nodes = self._attempt(target, "its nodes", look.ask_for_nodes, region, target.ids)
+            else:
+                with_nodes = self._attempt(target, "its nodes", look.list_nodes, region)
+            if with_nodes and any(one not in look.nodes for one in target.ids):
+                self._attempt(target, "its state", look.add_detail, region)
+                self._attempt(target, "its tasks", look.add_tasks, region)
 
     def look_closer(self, candidates: Collection[str]) -> None:
         """For instances about to be attached: everything else that an attach depends on.
@@ -149,26 +183,17 @@ class EdgeObserver:
         other edge cluster that can be seen: nodes and unfinished tasks.
         """
         about = frozenset(candidates)
-        for binding, ids in self._chosen:
-            if about.isdisjoint(ids):
-                continue
-            if len(ids) <= FEW:
-                self._attempt(
-                    binding, "all its nodes", self._add_nodes, binding.region, binding.cluster, None
-                )
-            self._attempt(
-                binding,
-                "its ended tasks",
-                self._add_ended_tasks,
-                binding.region,
-                binding.cluster,
-                TASK_MEMORY,
-            )
-            self._attempt(binding, "the node quota", self._add_quota, binding.region)
-            if binding.nodepool is not None:
-                self._attempt(binding, "its node pools", self._add_node_pools, binding)
-        self._look_into_clusters(tuple(candidates))
-        self._remember(tuple(candidates))
+        targets = [target for target in self._targets if not about.isdisjoint(target.ids)]
+        regions = {binding.region: _Region() for binding in self._bindings}
+        steps = [partial(self._list_clusters, region, told) for region, told in regions.items()]
+        with_targets = dict.fromkeys(target.region for target in targets)
+        steps.extend(partial(self._ask_quota, region, regions[region]) for region in with_targets)
+        steps.extend(partial(self._look_closer_at_cluster, some) for some in _by_cluster(targets))
+        self._together(_do, steps)
+        for target in targets:
+            self._take_quota(target, regions[target.region].quota)
+        self._look_into_clusters(regions, about)
+        self._remember([*candidates])
         self._cleared |= about
 
     def _remember(self, ids: Sequence[str]) -> None:
@@ -180,143 +205,137 @@ class EdgeObserver:
             return
         accepted = {past.task_id: past for past in self._pasts.values() if past.done and past.task_id}
         try:
-            for task_id, past in accepted.items():
-                self._add_accepted_task(task_id, past)
+            tasks = self._together(self._accepted_task, [*accepted.values()])
         except ApiError as error:
-            self._elsewhere = trouble_of(error, "the task of an earlier attach could not be read")
+            doing = "the task of an earlier attach could not be read"
+            self._elsewhere = looking_trouble(error, doing, self._until)
+            return
+        for task in tasks:
+            if task is not None:
+                self._look(task.cluster_id).tasks[task.task_id] = self._accepted[task.task_id] = task
 
-    def _add_accepted_task(self, task_id: str, past: Past) -> None:
-        """Finds the task, which no list need show any more; none when CS has forgotten it."""
-        known = self._tasks.setdefault(past.target, {})
-        if task_id not in known:
-            try:
-                task = self._cs.describe_task_info(past.region, task_id)
-            except ApiError as error:
-                if is_not_found(error):
-                    return
-                raise
-            known[task_id] = task.model_copy(update={"cluster_id": past.target})
-        self._accepted[task_id] = known[task_id]
-
-    def _look_into_clusters(self, ids: Sequence[str]) -> None:
-        """Looks for the ids in every edge cluster in sight; trouble with one of them concerns them all."""
+    def _accepted_task(self, past: Past) -> Task | None:
+        """The task, which no list need show any more; None when CS has forgotten it."""
+        known = self._looks[past.target].tasks if past.target in self._looks else {}
+        if past.task_id in known:
+            return known[past.task_id]
         try:
-            # A list knows better than a binding in which region a cluster is.
-            for cluster_id, region in {**self._bound, **self._listed_clusters()}.items():
-                self._look_into(region, cluster_id, ids)
-        except ApiError as error:
-            doing = "another edge cluster may have it, and looking there did not succeed"
-            self._elsewhere = trouble_of(error, doing)
-
-    def _listed_clusters(self) -> dict[str, str]:
-        """The regions of the edge clusters that the bound regions list, by cluster id."""
-        regions = dict.fromkeys(binding.region for binding in self._bindings)
-        return {
-            cluster.cluster_id: cluster.region_id or region
-            for region in regions
-            for cluster in self._cs.describe_edge_clusters(region)
-            if cluster.state not in _WITHOUT_NODES
-        }
-
-    def _look_into(self, region: str, cluster_id: str, ids: Sequence[str]) -> None:
-        try:
-            self._add_nodes(region, cluster_id, ids)
-            self._add_tasks(region, cluster_id)
-            self._add_ended_tasks(region, cluster_id, NODE_LIST_LAG)
+            task = self._cs.describe_task_info(past.region, past.task_id)
         except ApiError as error:
             if is_not_found(error):
-                return  # deleted since it was listed, or bound in a region where it is not
-            if not isinstance(error, AccessDeniedError) or cluster_id in self._bound:
-                raise
-            _LOG.warning("cluster %s may not be looked into: %s", cluster_id, error)
-            return
-        unnamed = self._unnamed_task(cluster_id)
-        if unnamed and cluster_id not in self._bound:
-            reason = f"task {unnamed} of cluster {cluster_id} does not say which instances it attaches"
-            self._elsewhere = Trouble(Result.DEFERRED, reason)
+                return None
+            raise
+        return task.model_copy(update={"cluster_id": past.target})
 
-    def _attempt(
-        self, binding: EdgeBinding, what: str, look: Callable[[*_Args], None], *args: *_Args
-    ) -> bool:
+    def _look_closer_at_cluster(self, targets: Iterable[_Target]) -> None:
+        for target in targets:
+            look, region = target.look, target.region
+            self._attempt(target, "all its nodes", look.list_nodes, region)
+            self._attempt(target, "its ended tasks", look.add_ended_tasks, region, TASK_MEMORY)
+            if target.binding.nodepool is not None:
+                self._attempt(target, "its node pools", look.add_node_pools, region)
+
+    def _ask_quota(self, region: str, told: _Region) -> None:
+        try:
+            told.quota = self._cs.describe_node_quota(region)
+        except ApiError as error:
+            told.quota = error
+
+    def _take_quota(self, target: _Target, quota: int | ApiError | None) -> None:
+        if isinstance(quota, ApiError):
+            self._note(target, "the node quota", quota)
+        else:
+            self._quotas[target.region] = quota
+
+    def _list_clusters(self, region: str, told: _Region) -> None:
+        try:
+            told.clusters = self._cs.describe_edge_clusters(region)
+        except ApiError as error:
+            told.clusters = error
+
+    def _look_into_clusters(self, regions: Mapping[str, _Region], about: frozenset[str]) -> None:
+        """Looks for the ids in every edge cluster in sight; trouble with one of them concerns them all."""
+        doing = "another edge cluster may have it, and looking there did not succeed"
+        try:
+            sights = self._sights(regions, about)
+            troubles = [one for one in self._together(self._look_into, sights) if one is not None]
+        except ApiError as error:
+            self._elsewhere = looking_trouble(error, doing, self._until)
+            return
+        missed = troubles.count(_NO_TIME)
+        if missed:
+            seen = f"there was time to look into {len(sights) - missed} of {len(sights)}"
+            reason = f"another edge cluster may have it, and {seen}; raise the function's timeout"
+            self._elsewhere = Trouble(Result.DEFERRED, reason)
+            _LOG.warning("nothing is attached: %s edge clusters; raise the function's timeout", seen)
+        elif troubles:
+            self._elsewhere = troubles[-1]
+
+    def _sights(self, regions: Mapping[str, _Region], about: frozenset[str]) -> list[_Sight]:
+        """The clusters of the bindings, and those that the bound regions list. Raises why one could not."""
+        where, sizes = dict(self._bound), dict[str, int | None]()
+        for region, told in regions.items():
+            if isinstance(told.clusters, ApiError):
+                raise told.clusters
+            for cluster in told.clusters:
+                if cluster.state not in _WITHOUT_NODES:
+                    # A list knows better than a binding in which region a cluster is.
+                    where[cluster.cluster_id] = cluster.region_id or region
+                    sizes[cluster.cluster_id] = cluster.size
+        own = dict.fromkeys(where, frozenset[str]())
+        for target in self._targets:
+            own[target.binding.cluster] |= about.intersection(target.ids)
+        return [
+            _Sight(one, where[one], sizes.get(one), own[one], about - own[one], self._look(one))
+            for one in where
+        ]
+
+    def _look_into(self, sight: _Sight) -> Trouble | None:
+        """Trouble with one cluster that concerns everybody; raises an error that does."""
+        look, region = sight.look, sight.region
+        try:
+            look.find_members(region, sight.own, sight.others, sight.size)
+            look.add_tasks(region)
+            look.add_ended_tasks(region, NODE_LIST_LAG)
+        except ApiError as error:
+            if is_late(error, self._until):
+                return _NO_TIME
+            if is_not_found(error):
+                return None  # deleted since it was listed, or bound in a region where it is not
+            if not isinstance(error, AccessDeniedError) or sight.cluster_id in self._bound:
+                raise
+            _LOG.warning("cluster %s may not be looked into: %s", sight.cluster_id, error)
+            return None
+        unnamed = look.unnamed_task()
+        if not unnamed or sight.cluster_id in self._bound:
+            return None
+        reason = f"task {unnamed} of cluster {sight.cluster_id} does not say which instances it attaches"
+        return Trouble(Result.DEFERRED, reason)
+
+    def _attempt(self, target: _Target, what: str, look: Callable[[*_Args], None], *args: *_Args) -> bool:
         """Runs `look`; an error becomes the target cluster's trouble, which concerns its instances only."""
         try:
             look(*args)
         except ApiError as error:
-            reason = f"cluster {binding.cluster} in {binding.region}: {what} could not be established"
-            self._troubles.setdefault(binding.cluster, trouble_of(error, reason))
+            self._note(target, what, error)
             return False
         return True
 
-    def _add_nodes(self, region: str, cluster_id: str, ids: Sequence[str] | None) -> None:
-        """Reads all nodes of a cluster, or those among `ids`, each id once."""
-        if ids is not None:
-            ids = [one for one in ids if (cluster_id, one) not in self._asked]
-            if not ids:
-                return
-        for node in self._cs.describe_cluster_nodes(region, cluster_id, ids):
-            self._nodes.setdefault(node.instance_id, {})[cluster_id] = node
-        self._asked.update((cluster_id, one) for one in ids or ())
+    def _note(self, target: _Target, what: str, error: ApiError) -> None:
+        """The first trouble with a target cluster is the one that is told."""
+        if target.look.trouble is None:
+            binding = target.binding
+            doing = f"cluster {binding.cluster} in {binding.region}: {what} could not be established"
+            target.look.trouble = looking_trouble(error, doing, self._until)
 
-    def _add_quota(self, region: str) -> None:
-        if region not in self._quotas:
-            self._quotas[region] = self._cs.describe_node_quota(region)
 
-    def _add_detail(self, binding: EdgeBinding) -> None:
-        self._details[binding.cluster] = self._cs.describe_cluster_detail(binding.region, binding.cluster)
+def _by_cluster(targets: Iterable[_Target]) -> list[list[_Target]]:
+    """The targets in groups of one cluster each: two bindings may name it, and one thread looks at it."""
+    groups: dict[str, list[_Target]] = {}
+    for target in targets:
+        groups.setdefault(target.binding.cluster, []).append(target)
+    return list(groups.values())
 
-    def _add_node_pools(self, binding: EdgeBinding) -> None:
-        pools = self._cs.describe_cluster_node_pools(binding.region, binding.cluster)
-        self._nodepools[binding.cluster] = pools
 
-    def _add_tasks(self, region: str, cluster_id: str) -> None:
-        """Reads the unfinished tasks of a cluster, once."""
-        if cluster_id in self._summaries:
-            return
-        summaries = self._cs.describe_cluster_tasks(region, cluster_id)
-        self._read_tasks(
-            region, cluster_id, [one for one in summaries if one.overall is TaskState.UNFINISHED]
-        )
-        self._summaries[cluster_id] = summaries
-
-    def _add_ended_tasks(self, region: str, cluster_id: str, span: timedelta) -> None:
-        """Reads the tasks of a cluster that ended within `span`, each once."""
-        known = self._tasks.get(cluster_id, {})
-        ended = [
-            summary
-            for summary in self._summaries.get(cluster_id, ())
-            if summary.overall is not TaskState.UNFINISHED
-            and summary.task_id not in known
-            and ended_within(summary, span, self._now)
-        ]
-        self._read_tasks(region, cluster_id, ended)
-
-    def _read_tasks(self, region: str, cluster_id: str, summaries: Iterable[Task]) -> None:
-        for summary in summaries:
-            task = self._read_task(region, cluster_id, summary).model_copy(update={"cluster_id": cluster_id})
-            self._tasks.setdefault(cluster_id, {})[task.task_id] = task
-
-    def _read_task(self, region: str, cluster_id: str, summary: Task) -> Task:
-        """The task with its parts; without them when it is gone, or hidden in a cluster that is not bound."""
-        try:
-            return self._cs.describe_task_info(region, summary.task_id)
-        except ApiError as error:
-            hidden = isinstance(error, AccessDeniedError) and cluster_id not in self._bound
-            if not hidden and not is_not_found(error):
-                raise
-        return summary
-
-    def _unnamed_task(self, cluster_id: str) -> str:
-        known = self._tasks.get(cluster_id, {}).values()
-        return next((task.task_id for task in known if hides_somebody(task, self._now)), "")
-
-    def _in_flight(self, cluster_id: str) -> frozenset[str]:
-        """Instances that are being attached, or just were, and that no node list shows."""
-        return frozenset(
-            part.data
-            for task in self._tasks.get(cluster_id, {}).values()
-            if not is_removal(task)
-            and (task.overall is TaskState.UNFINISHED or ended_within(task, NODE_LIST_LAG, self._now))
-            for part in task.parts
-            if task.state_of(part.data) is not TaskState.FAILED
-            and cluster_id not in self._nodes.get(part.data, {})
-        )
+def _do(step: Callable[[], None]) -> None:
+    step()

@@ -250,8 +250,12 @@ def _share_out(
     ready: Mapping[str, Sequence[str]],
     outcomes: list[Outcome],
 ) -> list[Attach]:
-    """Attaches for the ready instances, by their binding's name, as far as mode, quota and limits allow."""
+    """Attaches for the ready instances, by their binding's name, as far as mode, quota and limits allow.
+
+    Whose oldest instance waits longest comes first: when the time is up, the next run begins with the others.
+    """
     actions: list[Attach] = []
+    turns = {name: turn for turn, name in enumerate(ready)}
     planned: Counter[str] = Counter()
     for binding in bindings:
         ids = ready.get(binding.name, ())
@@ -268,7 +272,7 @@ def _share_out(
         elif ids:
             planned[binding.cluster] += min(room, len(ids))
             actions.append(Attach(binding, tuple(ids), room, no_room.reason))
-    return actions
+    return sorted(actions, key=lambda action: turns[action.binding.name])
 
 
 def _room(view: EdgeView, binding: EdgeBinding, planned: int) -> tuple[int, Outcome]:

@@ -24,11 +24,12 @@ WORK = Work("add_connectable_cluster", "AddConnectableCluster")
 
 def run(means: Means, signals: Sequence[Signal] | None, *, dry_run: bool) -> Report:
     """Connects the signalled Elasticsearch instances with their peers; with None, all in bound regions."""
-    client = ElasticsearchClient(means.session, means.settings.endpoints)
     ledger = Ledger(means.guard, means.account_id, WORK, means.settings.attempts)
     now = datetime.fromtimestamp(means.clock.now(), UTC)
-    observer = SearchObserver(client, ledger, means.bindings.search, now)
+    looks = ElasticsearchClient(means.looks, means.settings.endpoints)
+    observer = SearchObserver(looks, ledger, means, now)
     decided = _decide(observer, means, signals)
+    client = ElasticsearchClient(means.session, means.settings.endpoints)
     connect = _only_told if dry_run else SearchApplier(client, ledger, means.clock).connect
     done = carry_out(decided.actions, observer.view().connected, connect)
     return Report((*decided.outcomes, *done))

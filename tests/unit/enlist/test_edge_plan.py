@@ -391,8 +391,19 @@ def test_quota_is_shared_by_bindings_of_one_cluster() -> None:
     first = binding(name="first", match={"instanceId": names[:2]})
     second = binding(name="second", match={"instanceId": names[2:]})
     made = plan(seen, [first, second], map(Signal, names))
-    assert [min(action.most, len(action.instance_ids)) for action in made.actions] == [2, 1]
-    assert made.actions[1].limit == "no more room in the cluster: its quota is 3 nodes, 2 were taken before"
+    actions = {action.binding.name: action for action in made.actions}
+    assert [min(one.most, len(one.instance_ids)) for one in (actions["first"], actions["second"])] == [2, 1]
+    assert actions["second"].limit == "no more room in the cluster: its quota is 3 nodes, 2 were taken before"
+
+
+def test_the_binding_whose_oldest_instance_waits_longest_comes_first() -> None:
+    """When there is no time for all bindings, who waits longest has had its turn, wherever it stands."""
+    seen = fleet(4)
+    young = binding(name="young", match={"instanceId": ["i-000", "i-001"]})
+    old = binding(name="old", match={"instanceId": ["i-002", "i-003"]}, cluster="c2")
+    view_of_two = replace(seen, clusters={**seen.clusters, "c2": ClusterView(cluster=CLUSTER)})
+    made = plan(view_of_two, [young, old], map(Signal, seen.instances))
+    assert [action.instance_ids for action in made.actions] == [("i-003", "i-002"), ("i-001", "i-000")]
 
 
 @given(
