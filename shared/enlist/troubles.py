@@ -13,8 +13,8 @@ from fctoolkit.retry import FailureKind, classify
 if TYPE_CHECKING:
     from fctoolkit.clock import Deadline
 
-LATE_SECONDS = 1.0
-"""A call that ends so shortly before the deadline was not waited for as long as the service may take."""
+LATE_SECONDS = 2.0
+"""A call that is given up so shortly before the deadline would have been repeated, or waited for longer."""
 
 _FORBIDDEN = 403
 _WAITING_HELPS = frozenset({FailureKind.BUSY, FailureKind.UNDER_WAY, FailureKind.NO_ROOM})

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import httpx2
 
 from enlist.edge.job import run as run_edge
 from enlist.effects import Effects
@@ -17,6 +19,9 @@ from fctoolkit.credentials import Credentials
 from fctoolkit.testing import FakeContext
 from fctoolkit.transport import open_http
 from localcloud import LocalCloud
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).parents[2]
 EVENTS = ROOT / "events"
@@ -159,7 +164,10 @@ def http_event(body: object, *, method: str = "POST", path: str = "/") -> bytes:
 
 @dataclass
 class Product:
-    """Both functions against one local cloud. Bindings are packed when a function starts."""
+    """Both functions against one local cloud. Bindings are packed when a function starts.
+
+    `on_the_way` gets each request of a function before the cloud does, in the thread that sends it.
+    """
 
     cloud: LocalCloud
     folder: Path
@@ -168,6 +176,7 @@ class Product:
     environ: dict[str, str] = field(default_factory=dict)
     context: FakeContext = field(default_factory=FakeContext)
     effects: Effects = field(default_factory=Effects)
+    on_the_way: Callable[[httpx2.Request], None] = lambda _: None
 
     def attach(self, raw: bytes) -> Any:
         """What attach_instances returns for an event, on a new instance of the function."""
@@ -232,14 +241,26 @@ class Product:
         }
         # The state clock of the cloud is the function's clock too: waiting lets time pass.
         clock = Clock(now=self.cloud.clock.now, monotonic=self.cloud.clock.now, sleep=self._sleep)
-        http = lambda: open_http(transport=self.cloud.transport)  # noqa: E731 -- a factory, as open_http is
-        effects = replace(self.effects, http=http, clock=clock)
+        effects = replace(self.effects, http=lambda: open_http(transport=_OnTheWay(self)), clock=clock)
         if kind == "edge":
             return Function("edge", run_edge, "/attach", environ=environ, effects=effects)
         return Function("search", run_search, "/connect", environ=environ, effects=effects)
 
     def _sleep(self, seconds: float) -> None:
         self.cloud.advance(seconds)
+
+
+class _OnTheWay(httpx2.BaseTransport):
+    """Does what a test wants to be done with each request of a function, before the cloud has it."""
+
+    def __init__(self, product: Product) -> None:
+        self._on_the_way = product.on_the_way
+        self._cloud = product.cloud.transport
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        """The cloud's answer."""
+        self._on_the_way(request)
+        return self._cloud.handle_request(request)
 
 
 def state_of(cloud: LocalCloud, service: str, instance_id: str) -> dict[str, Any]:
