@@ -18,6 +18,7 @@ from fctoolkit.strictjson import JsonError, decode
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from fctoolkit.clock import Deadline
     from fctoolkit.idempotency.guard import Claim, Guard
     from fctoolkit.idempotency.key import Key
     from fctoolkit.idempotency.record import Record
@@ -102,16 +103,21 @@ class Ledger:
     _seen: dict[str, Record] = field(default_factory=dict[str, "Record"])
     _trouble: StoreError | None = None
 
-    def recall(self, resources: Sequence[str], now: datetime) -> dict[str, Past]:
-        """What is remembered of these; what is not remembered is left out. Raises StoreError, ClaimError."""
+    def recall(self, resources: Sequence[str], now: datetime, until: Deadline) -> dict[str, Past | None]:
+        """What is remembered of these, None where nothing is; those that there was no time for are left out.
+
+        Raises StoreError, ClaimError.
+        """
         if self.guard is None:
-            return {}
-        found: dict[str, Past] = {}
+            return dict.fromkeys(resources)
+        found: dict[str, Past | None] = {}
         for resource in resources:
+            if until.remaining() <= 0:
+                break
             record = self.guard.look(self._key(resource))
+            found[resource] = self._past(record, now) if record else None
             if record is not None:
                 self._seen[resource] = record
-                found[resource] = self._past(record, now)
         return found
 
     def claim(self, resource: str, *, retried: bool = False, revoked: str = "") -> Granted:

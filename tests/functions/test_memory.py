@@ -389,6 +389,40 @@ def test_nothing_is_claimed_for_which_no_time_is_left(product: Product, store: W
     assert [bool(record(store, one)) for one in ("i-1", "i-2")] == [True, False]
 
 
+def test_a_task_that_may_not_be_read_any_more_stops_nobody(product: Product, store: Watched) -> None:
+    """The task of an earlier attach, in a cluster that is hidden by now, keeps only its own machine out."""
+    product.attach(EVENT)
+    product.cloud.advance(300)
+    product.remove_node(ENS_ID)
+    product.cloud.advance(2 * DAY)
+    seed(product.cloud, ens=[ens_instance(), ens_instance("i-2")])
+    product.cloud.add_fault(Fault(service="cs", action="DescribeTaskInfo", status=403, code="Forbidden.RAM"))
+    results = {one["instanceId"]: one["result"] for one in product.attach(TIMER)["outcomes"]}
+    assert results == {ENS_ID: "held", "i-2": "attaching"}
+
+
+def test_there_may_be_no_time_to_remember_everybody(
+    product: Product, store: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the store is slow, the oldest are settled and the others wait for the next run."""
+    ids = [f"i-{number}" for number in range(6)]
+    seed(product.cloud, ens=[ens_instance(one) for one in ids])
+    read = store.read
+
+    def slow(key: str) -> Any:
+        product.cloud.advance(12)
+        return read(key)
+
+    monkeypatch.setattr(store, "read", slow)
+    results = [one["result"] for one in product.attach(custom_event(*ids))["outcomes"]]
+    assert results.count("deferred") >= 2
+    assert sum(record(store, one) is not None for one in ids) <= 3
+    monkeypatch.setattr(store, "read", read)
+    for _ in range(4):
+        tick(product)
+    assert all(state_of(product.cloud, "ens", one)["attachCount"] == 1 for one in ids)
+
+
 def test_a_machine_that_changes_its_cluster_is_asked_for(product: Product, store: Watched) -> None:
     """A machine taken out of one cluster does not enter another because a binding changed meanwhile."""
     seed(product.cloud, clusters=[cluster(), cluster(OTHER_CLUSTER)])

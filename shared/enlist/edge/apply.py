@@ -30,12 +30,13 @@ if TYPE_CHECKING:
 
 TASK_POLL_SECONDS = 5.0
 
-LEAST_SECONDS = 1.0
+LEAST_SECONDS = 2.0
 """With less time left than this no call is prepared, and nothing claimed."""
 
 MOST_REFUSALS = 5
 """So many calls for one instance each, refused in a row, and it is not the instances that are at fault."""
 
+_NO_TIME = "no time was left for its call; the next run goes on, the oldest first"
 _UNCLEAR = "unclear whether it was accepted; the next run looks before it acts"
 
 
@@ -146,7 +147,7 @@ class EdgeApplier:
         size = self._ids_per_call
         while waiting and accepted < action.most:
             if self._deadline.remaining() < LEAST_SECONDS:
-                limit = "no time was left for its call; the next run goes on, the oldest first"
+                limit = _NO_TIME
                 break
             size = min(size, action.most - accepted)
             denied = self._claim(progress, waiting[:size])
@@ -181,6 +182,9 @@ class EdgeApplier:
         action, denied, doubtful = progress.action, dict[str, Outcome](), list[str]()
         for one in ids:
             if one in progress.holds:
+                continue
+            if self._deadline.remaining() < LEAST_SECONDS:
+                denied[one] = Outcome.verdict(Result.DEFERRED, _NO_TIME)
                 continue
             granted = self._ledger.claim(
                 one, retried=one in action.retried, revoked=action.revoked.get(one, "")

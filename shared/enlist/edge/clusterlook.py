@@ -66,20 +66,20 @@ class ClusterLook:
         return next((task.task_id for task in known if hides_somebody(task, self._now)), "")
 
     def find_members(
-        self, region: str, own: Collection[str], others: Collection[str], size: int | None
+        self, region: str, own: Collection[str], about: Collection[str], size: int | None
     ) -> None:
         """Finds out which of these are nodes, in the fewest calls.
 
         Args:
             region: of the cluster.
             own: instances that are about to be attached here. They are asked for by id whatever was listed.
-            others: instances that are about to be attached elsewhere.
+            about: these, and those that are about to be attached elsewhere.
             size: how many nodes the cluster is said to have, None when that is not said.
 
         Many are looked for in a list of all nodes, as long as that is no longer than they are many. A list of
         one page cannot shift while it is read, so for them it is as good as asking by id.
         """
-        many = len(own) + len(others)
+        many = len(about)
         is_short = size is not None and size <= PAGE_SIZE
         if (many > FEW and (size is None or size <= many)) or (many > PAGE_SIZE and is_short):
             self.list_nodes(region)
@@ -87,7 +87,7 @@ class ClusterLook:
         elif self._pages_listed == 1:
             self.ask_for_nodes(region, sorted(own))
         else:
-            self.ask_for_nodes(region, sorted({*own, *others}))
+            self.ask_for_nodes(region, sorted(about))
 
     def list_nodes(self, region: str) -> None:
         """Reads all nodes of the cluster, once."""

@@ -59,13 +59,13 @@ class _Target:
 
 @dataclass(frozen=True, slots=True)
 class _Sight:
-    """A cluster in sight: where it is, how large, and who is about to be attached, here or elsewhere."""
+    """A cluster in sight: where it is, how large, and who is about to be attached, here and at all."""
 
     cluster_id: str
     region: str
     size: int | None
     own: frozenset[str]
-    others: frozenset[str]
+    about: frozenset[str]
     look: ClusterLook
 
 
@@ -193,16 +193,23 @@ class EdgeObserver:
         for target in targets:
             self._take_quota(target, regions[target.region].quota)
         self._look_into_clusters(regions, about)
-        self._remember([*candidates])
-        self._cleared |= about
+        self._cleared |= self._remember([*candidates])
 
-    def _remember(self, ids: Sequence[str]) -> None:
-        """What the store remembers of the ids, and the tasks as which it remembers them to be accepted."""
+    def _remember(self, ids: Sequence[str]) -> frozenset[str]:
+        """What the store remembers of the ids, and the tasks as which it remembers them to be accepted.
+
+        Gives the ids that it was asked about: the first ones, when there is no time for all.
+        """
         try:
-            self._pasts = self._ledger.recall(ids, self._now)
+            recalled = self._ledger.recall(ids, self._now, self._until)
         except (StoreError, ClaimError) as error:
             self._forgotten = Trouble(Result.FAILED, f"what was done before could not be read: {error}")
-            return
+            return frozenset(ids)
+        self._pasts = {one: past for one, past in recalled.items() if past is not None}
+        self._add_accepted_tasks()
+        return frozenset(recalled)
+
+    def _add_accepted_tasks(self) -> None:
         accepted = {past.task_id: past for past in self._pasts.values() if past.done and past.task_id}
         try:
             tasks = self._together(self._accepted_task, [*accepted.values()])
@@ -215,14 +222,15 @@ class EdgeObserver:
                 self._look(task.cluster_id).tasks[task.task_id] = self._accepted[task.task_id] = task
 
     def _accepted_task(self, past: Past) -> Task | None:
-        """The task, which no list need show any more; None when CS has forgotten it."""
+        """The task, which no list need show any more; None when CS has forgotten it, or shows it no more."""
         known = self._looks[past.target].tasks if past.target in self._looks else {}
         if past.task_id in known:
             return known[past.task_id]
         try:
             task = self._cs.describe_task_info(past.region, past.task_id)
         except ApiError as error:
-            if is_not_found(error):
+            # The cluster of an earlier binding may be hidden by now, and is no reason to stop for others.
+            if is_not_found(error) or isinstance(error, AccessDeniedError):
                 return None
             raise
         return task.model_copy(update={"cluster_id": past.target})
@@ -285,16 +293,13 @@ class EdgeObserver:
         own = dict.fromkeys(where, frozenset[str]())
         for target in self._targets:
             own[target.binding.cluster] |= about.intersection(target.ids)
-        return [
-            _Sight(one, where[one], sizes.get(one), own[one], about - own[one], self._look(one))
-            for one in where
-        ]
+        return [_Sight(one, where[one], sizes.get(one), own[one], about, self._look(one)) for one in where]
 
     def _look_into(self, sight: _Sight) -> Trouble | None:
         """Trouble with one cluster that concerns everybody; raises an error that does."""
         look, region = sight.look, sight.region
         try:
-            look.find_members(region, sight.own, sight.others, sight.size)
+            look.find_members(region, sight.own, sight.about, sight.size)
             look.add_tasks(region)
             look.add_ended_tasks(region, NODE_LIST_LAG)
         except ApiError as error:

@@ -140,18 +140,18 @@ class SearchObserver:
         """
         both = (one for connect in candidates for one in (connect.instance_id, connect.peer_id))
         self._establish(both, frozenset(connect.instance_id for connect in candidates))
-        self._remember([connect.pair for connect in candidates])
-        self._cleared.update(connect.pair for connect in candidates)
+        self._cleared.update(self._remember([connect.pair for connect in candidates]))
 
-    def _remember(self, pairs: Sequence[Pair]) -> None:
-        """What the store remembers of the pairs."""
+    def _remember(self, pairs: Sequence[Pair]) -> Collection[Pair]:
+        """What the store remembers of the pairs; gives those that it was asked about."""
         resources = {resource_of(pair): pair for pair in pairs}
         try:
-            found = self._ledger.recall([*resources], self._now)
+            found = self._ledger.recall([*resources], self._now, self._until)
         except (StoreError, ClaimError) as error:
             self._forgotten = Trouble(Result.FAILED, f"what was done before could not be read: {error}")
-            return
-        self._pasts.update((resources[resource], past) for resource, past in found.items())
+            return pairs
+        self._pasts.update((resources[one], past) for one, past in found.items() if past is not None)
+        return [resources[one] for one in found]
 
     def _chosen(self, wanted: Collection[str]) -> list[tuple[SearchFacts, SearchBinding]]:
         found = (self._instances[one] for one in wanted if one in self._instances)
