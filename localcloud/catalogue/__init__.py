@@ -76,10 +76,11 @@ class Catalogue:
         self.service = service
         self.version = version
         self._operations = operations
-        self._patterns = [
-            (re.compile(_PATH_PARAMETER.sub(r"(?P<\1>[^/]+)", operation.path)), operation)
-            for operation in operations.values()
-        ]
+        # By how many segments a path has: there are too many patterns to try them all at every call.
+        self._patterns: dict[int, list[tuple[re.Pattern[str], Operation]]] = {}
+        for operation in operations.values():
+            pattern = re.compile(_PATH_PARAMETER.sub(r"(?P<\1>[^/]+)", operation.path))
+            self._patterns.setdefault(operation.path.count("/"), []).append((pattern, operation))
 
     def named(self, action: str) -> Operation:
         """The operation of that name; refuses names the vendor does not have either."""
@@ -101,7 +102,7 @@ class Catalogue:
         """
         found = [
             (operation, match.groupdict())
-            for pattern, operation in self._patterns
+            for pattern, operation in self._patterns.get(path.count("/"), ())
             if (match := pattern.fullmatch(path)) is not None
         ]
         if not found:
