@@ -321,6 +321,11 @@ class LocalCloud:
             claim = trigger_claim_of(request, self._world.behaviour.trigger_payload)
             self._world.verifier.verify(claim, self._world.keyring(), self._wall_clock())
 
+    def _check_signature(self, request: Request, service: str) -> None:
+        """Returns when a request to a service is well signed; else Refusal with the gateway's code."""
+        claim = claim_of(request, service)
+        self._world.verifier.verify(claim, self._world.keyring(), self._wall_clock())
+
     def _answer(self, request: Request) -> Response:
         turn = Turn(request, self._dispatcher.service_of(request), action_of(request))
         with self._lock:
@@ -362,8 +367,7 @@ class LocalCloud:
     def _serve(self, target: Target, turn: Turn) -> tuple[Response | Work, str]:
         """The answer of a supported action to a well signed request, and the code of its failure if any."""
         request, operation = turn.request, target.operation
-        claim = claim_of(request, operation.service)
-        self._world.verifier.verify(claim, self._world.keyring(), self._wall_clock())
+        self._check_signature(request, operation.service)
         service = self._world.services[operation.service]
         handler = service.actions.get(operation.action)
         if handler is None:
