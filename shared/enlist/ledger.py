@@ -6,7 +6,7 @@ Where no store is named there is no guard: everything is granted and nothing is 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -150,7 +150,17 @@ class Ledger:
             return Outcome.verdict(Result.FAILED, f"it cannot be claimed: {error}")
         if claim.replayed:
             return Outcome.verdict(Result.DEFERRED, "another run has just done it; the next one looks")
+        if claim.attempts > self.limit:
+            # The last attempt was still under way when it was recalled.
+            return self._quarantined(claim)
         return Hold(claim)
+
+    def _quarantined(self, claim: Claim) -> Outcome:
+        """Gives back a claim on what has failed too often already, and the verdict on that."""
+        record = replace(claim.record, attempts=claim.attempts - 1)
+        past = self._past(record, datetime.fromtimestamp(record.changed_at, UTC))
+        Hold(claim).give_back()
+        return past.quarantined(past.reason)
 
     def _key(self, resource: str) -> Key:
         # Nobody without a store pays for what claims need.
