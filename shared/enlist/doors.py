@@ -13,7 +13,7 @@ from pydantic.alias_generators import to_camel
 
 from enlist.outcomes import UNSETTLED, Outcome, Report, Result
 from enlist.signals import Signal, SignalRules
-from fctoolkit.errors import ApiError, ConfigurationError, EventError
+from fctoolkit.errors import ApiError, ConfigurationError, EventError, StoreError
 from fctoolkit.events import (
     CloudEvent,
     Event,
@@ -107,7 +107,7 @@ class Doors:
         POST /plan                         what that would do: for the instances named, or for all
         POST /sweep                        what a timer tick does
         GET  /instances/{instance_id}      how one instance stands
-        GET  /health                       that settings and bindings were read; calls nothing
+        GET  /health                       that settings and bindings were read, and which; calls nothing
     """
 
     def __init__(self, rules: SignalRules, run: Run, path: str, health: JsonObject) -> None:
@@ -253,11 +253,12 @@ class Doors:
 
 
 def log_outcomes(report: Report, *, quiet: bool = False) -> None:
-    """One line for each outcome, warnings for what did not settle, and one line that counts them."""
+    """One line for each outcome, warnings for what needs somebody, and one line that counts them."""
     for outcome in report.outcomes:
         if quiet and outcome.quiet:
             continue
-        level = logging.WARNING if outcome.result in UNSETTLED else logging.INFO
+        needs_somebody = outcome.result in UNSETTLED or outcome.quarantined
+        level = logging.WARNING if needs_somebody else logging.INFO
         _LOG.log(level, "%s", outcome.result.value, extra={"outcome": outcome.as_record()})
     if report.outcomes:
         _LOG.info("done", extra={"counts": report.counts()})
@@ -324,6 +325,8 @@ def _explained(handler: _HttpDoor) -> _HttpDoor:
             return handler(request, context)
         except ApiError as error:
             raise HttpError(502, type(error).__name__, str(error)) from error
+        except StoreError as error:
+            raise HttpError(503, type(error).__name__, str(error)) from error
         except ConfigurationError as error:
             raise HttpError(500, type(error).__name__, str(error)) from error
 

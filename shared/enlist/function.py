@@ -133,7 +133,7 @@ class Function:
             )
             return self._job(means, signals, dry_run=dry_run)
 
-        return Doors(rules, run, self._path, _health(self._kind, bindings))
+        return Doors(rules, run, self._path, _health(self._kind, bindings, settings))
 
     def _guard(self, context: Context) -> Guard | None:
         """Claims for one invocation, in the store that is opened once; None where no store is named."""
@@ -153,7 +153,12 @@ class Function:
         )
 
 
-def _health(kind: Kind, bindings: Bindings) -> JsonObject:
-    """What a person wants to see first: which policy this function carries."""
+def _health(kind: Kind, bindings: Bindings, settings: Settings) -> JsonObject:
+    """What a person wants to see first: which policy this function carries, and what kind of store."""
     carried = bindings.edge if kind == "edge" else bindings.search
-    return {"kind": kind, "bindings": [{"name": one.name, "mode": one.mode} for one in carried]}
+    return {
+        "kind": kind,
+        "bindings": [{"name": one.name, "mode": one.mode} for one in carried],
+        # Only the part before the colon: the rest may hold a password.
+        "store": settings.store.partition(":")[0] or "none",
+    }

@@ -144,10 +144,11 @@ def test_the_status_of_no_instance(product: Product, name: str) -> None:
 
 
 def test_health_says_what_is_carried_and_calls_nothing(product: Product) -> None:
-    """GET /health answers from what the instance has read: its bindings and their modes."""
+    """GET /health answers from what the instance has read: its bindings, their modes, the kind of store."""
     status, content = asked(product, "/health", method="GET")
     assert (status, content["status"], content["kind"]) == (200, "ok", "edge")
     assert content["bindings"] == [{"name": "edge-one", "mode": "apply"}]
+    assert content["store"] == "none"
     assert content["requestId"]
     assert product.cloud.calls == []
 

@@ -272,7 +272,20 @@ def test_two_operators_at_once_attach_once(product: Product, store: Watched) -> 
     assert (others[0]["result"], attach_count(product)) == ("attaching", 2)
 
 
-def test_what_keeps_being_refused_is_quarantined(product: Product, store: Watched) -> None:
+def test_an_operator_brings_back_what_was_removed_at_once(product: Product, store: Watched) -> None:
+    """Minutes after the attach its node is removed: with retry it is attached anew, once."""
+    product.attach(EVENT)
+    product.cloud.advance(200)
+    product.remove_node(ENS_ID)
+    product.cloud.advance(60)
+    assert look(product)["result"] == "held"
+    assert [ask(product)["result"] for _ in range(2)] == ["attaching", "attaching"]
+    assert attach_count(product) == 2
+
+
+def test_what_keeps_being_refused_is_quarantined(
+    product: Product, store: Watched, caplog: pytest.LogCaptureFixture
+) -> None:
     """After five refusals of a machine, one a day, no more calls are made for it, and all are told why."""
     product.cloud.add_fault(Fault(service="cs", action="AttachInstances", items={ENS_ID: "InUse"}, times=99))
     for attempt in range(1, 6):
@@ -280,8 +293,10 @@ def test_what_keeps_being_refused_is_quarantined(product: Product, store: Watche
         assert "refused with code InUse" in tick(product)
         assert (record(store) or {})["attempts"] == attempt
     product.cloud.advance(2 * DAY)
+    caplog.clear()
     quarantined = tick(product)
     assert quarantined["counts"] == {"held": 1, "quarantined": 1}
+    assert [one.getMessage() for one in caplog.records if one.levelname == "WARNING"] == ["held"]
     for outcome in (only(quarantined), look(product)):
         assert (outcome["result"], outcome["attempts"]) == ("held", 5)
         assert "quarantined after 5 attempts, the last: refused with code InUse" in outcome["reason"]
@@ -349,6 +364,18 @@ def test_a_store_that_does_not_answer_lets_nothing_happen(product: Product, stor
     assert attach_calls(product) == 0
     store.broken = False
     assert only(product.attach(EVENT))["result"] == "attaching"
+
+
+def test_who_asks_over_http_is_told_that_the_store_is_away(product: Product, store: Watched) -> None:
+    """The caller gets 503 and the setting's name, and health still answers: with the kind of store alone."""
+    store.broken = True
+    answer = product.attach(http_event(RETRY))
+    error = json.loads(answer["body"])["error"]
+    assert (answer["statusCode"], error["code"]) == (503, "StoreError")
+    assert "ENLIST_STORE: host:6379 cannot be reached" in error["message"]
+    health = product.attach(http_event("", method="GET", path="/health"))
+    assert (health["statusCode"], json.loads(health["body"])["store"]) == (200, "redis")
+    assert PASSWORD not in answer["body"] + health["body"]
 
 
 @pytest.mark.parametrize("operation", [0, 1])

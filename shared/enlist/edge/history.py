@@ -41,6 +41,17 @@ def may_attach(task: Task) -> bool:
     return not kind or any(word in kind for word in _ATTACHES)
 
 
+def removed_since(tasks: Iterable[Task], instance_id: str, cluster_id: str, moment: datetime) -> bool:
+    """True when a removal that began after `moment` took the instance out of the cluster."""
+    return any(
+        task.cluster_id == cluster_id
+        and is_removal(task)
+        and task.state_of(instance_id) is TaskState.SUCCESS
+        and (parse_time(task.created) or moment) > moment
+        for task in tasks
+    )
+
+
 def ended_within(task: Task, span: timedelta, now: datetime) -> bool:
     """True when the task ended less than `span` ago, or when its time cannot be read."""
     moment = parse_time(task.updated or task.created)

@@ -156,7 +156,9 @@ def _remembered(view: EdgeView, instance_id: str, *, retry: bool) -> Outcome | N
         return None
     failed = _failed_since(view, past, instance_id)
     accepted = f"accepted as task {past.task_id or 'without id'}"
-    if past.just_done(view.now) and not failed:
+    tasks = view.tasks.get(instance_id, ())
+    removed = history.removed_since(tasks, instance_id, past.target, past.at)
+    if past.just_done(view.now) and not failed and not removed:
         verdict = Outcome.verdict(Result.ATTACHING, f"{accepted}, which is not shown yet")
         return replace(verdict, task_id=past.task_id)
     if retry:

@@ -150,6 +150,7 @@ class _Options:
 
     def __init__(self, parts: SplitResult, setting: str) -> None:
         self._setting = setting
+        self._known: list[str] = []
         if parts.fragment:
             raise ConfigurationError(f"{setting}: has a #; write it as %23")
         if "@" in parts.query:
@@ -163,16 +164,18 @@ class _Options:
             raise ConfigurationError(f"{setting}: names an option twice")
 
     def text(self, name: str) -> str:
-        return self._left.pop(name, "")
+        return self._taken(name) or ""
 
     def flag(self, name: str) -> bool:
-        value = self._left.pop(name, "no")
+        value = self._taken(name)
+        if value is None:
+            return False
         if value not in _YES:
             raise ConfigurationError(f"{self._setting}: the option {name} is yes or no")
         return _YES[value]
 
     def seconds(self, name: str, default: float) -> float:
-        text = self._left.pop(name, None)
+        text = self._taken(name)
         if text is None:
             return default
         try:
@@ -187,5 +190,10 @@ class _Options:
 
     def done(self) -> None:
         """Refuses what was not asked for."""
+        known = ", ".join(sorted(self._known))
         for name in self._left:
-            raise ConfigurationError(f"{self._setting}: has no option {name[:40]!r}")
+            raise ConfigurationError(f"{self._setting}: has no option {name[:40]!r}; known are {known}")
+
+    def _taken(self, name: str) -> str | None:
+        self._known.append(name)
+        return self._left.pop(name, None)

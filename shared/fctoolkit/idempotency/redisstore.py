@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
@@ -39,6 +40,7 @@ return 1"""
 _KEEPS_ALL: Final = "noeviction"
 
 _FORM: Final = "redis://USER:PASSWORD@HOST"
+_ADDRESS: Final = re.compile(r"^Error (\S+ )?connecting to \S+\. ?")
 _NEEDED: Final = f"EVAL, GET, SET, DEL, TIME and INFO on keys {PREFIX}*"
 
 # Said by a server that did nothing, and that will do it later or elsewhere.
@@ -255,4 +257,8 @@ class RedisStore:
 
 
 def _cause(error: BaseException) -> str:
-    return str(error).split(" connecting to ")[-1].rstrip(".") or type(error).__name__
+    """What went wrong, without the address, which the message has already."""
+    text = str(error)
+    if text.startswith("Timeout connecting"):
+        return "no connection within connect_timeout; with rediss:// its port has to speak TLS"
+    return _ADDRESS.sub("", text).rstrip(".") or type(error).__name__

@@ -50,6 +50,18 @@ def test_what_was_accepted_just_now_is_believed(retry: bool) -> None:
     assert (outcome.result, outcome.task_id) == (Result.ATTACHING, "T-1")
 
 
+@pytest.mark.parametrize(
+    ("after", "cluster", "result"), [(1, "c1", "attached"), (-1, "c1", "attaching"), (1, "c2", "attaching")]
+)
+def test_a_removal_since_then_is_believed_more(after: int, cluster: str, result: str) -> None:
+    """What a later removal took out is on its way no more; one before, or elsewhere, says nothing of it."""
+    accepted = NOW - timedelta(minutes=5)
+    began = (accepted + timedelta(minutes=after)).isoformat()
+    removal = task("success", "success", task_type="cluster_scalein", created=began, cluster_id=cluster)
+    made = decide(replace(ACCEPTED, at=accepted), retry=True, tasks={"i-1": (removal,)})
+    assert (["attached" for _ in attached(made)] or [only(made).result]) == [result]
+
+
 def test_an_accepted_attach_that_failed_may_be_tried_again() -> None:
     """When its task has failed, the record is revoked with the reason, and the instance attached."""
     failed = task("failed", "failed", age=timedelta(days=30))

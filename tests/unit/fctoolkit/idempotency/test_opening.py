@@ -50,7 +50,10 @@ def test_nothing_is_no_store() -> None:
         ("redis://:s3cret@h:port/0", "not a URL"),
         ("redis://:s3cret@/0", "names no host"),
         ("redis://:s3cret@h/db", "the database of a Redis is a number"),
-        ("redis://:s3cret@h/0?timout=s3cret", "has no option 'timout'"),
+        (
+            "redis://:s3cret@h/0?timout=s3cret",
+            "has no option 'timout'; known are certificates, connect_timeout, ",
+        ),
         ("redis://h/0?timeout=0", "the option timeout is a number of seconds, above 0, at most 60"),
         ("redis://h/0?timeout=s3cret", "the option timeout is a number"),
         ("redis://h/0?timeout=1&timeout=2", "names an option twice"),
@@ -67,7 +70,7 @@ def test_nothing_is_no_store() -> None:
         ("redis://:s3cret@" + "h" * 70 + "/0", "names no host"),
         ("redis://:s3cret@h/" + "9" * 5000, "the database of a Redis is a number"),
         ("rediss://:s3cret@h/0?certificates=/no/s3cret.pem", "certificates names a file that is not there"),
-        ("sqlite:///claims.db?mode=ro", "has no option 'mode'"),
+        ("sqlite:///claims.db?mode=ro", "has no option 'mode'; known are one_machine, timeout"),
     ],
 )
 def test_what_cannot_be_read_is_refused_by_name(url: str, said: str) -> None:
@@ -258,8 +261,16 @@ def test_redis_without_its_library() -> None:
 
 def test_redis_that_does_not_answer(redis: RedisServer) -> None:
     """A port where nobody listens is named, without the password, and nothing was done."""
-    with pytest.raises(StoreError, match=r"redis://127\.0\.0\.1:1/0 does not answer: .*refused") as caught:
+    with pytest.raises(
+        StoreError, match=r"redis://127\.0\.0\.1:1/0 does not answer: Connection refused;"
+    ) as caught:
         open_store("redis://u:s3cret@127.0.0.1:1", setting=SETTING, environ={})
     assert (caught.value.maybe_done, caught.value.transient) == (False, True)
     assert "s3cret" not in str(caught.value)
     open_store(redis.url, environ={}).close()
+
+
+def test_a_port_without_tls(redis: RedisServer) -> None:
+    """Where TLS is asked of a port that does not speak it, the error names that as a cause."""
+    with pytest.raises(StoreError, match=r"does not answer: no connection within .* has to speak TLS"):
+        open_store(f"rediss://127.0.0.1:{redis.port}?connect_timeout=0.2", setting=SETTING, environ={})
