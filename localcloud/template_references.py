@@ -138,8 +138,8 @@ class References:
             if value is None:
                 raise UnknownValueError(
                     node.place,
-                    f"the environment variable {argument} is not set; set it, or give a default: "
-                    f"${{env('{argument}', '…')}}",
+                    f"the environment variable {argument} is not set; set it, or, if it is no secret, "
+                    f"give a default: ${{env('{argument}', '…')}}",
                 )
             return value
         if name == "path":

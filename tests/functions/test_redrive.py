@@ -157,6 +157,8 @@ def test_a_queue_is_emptied_but_for_the_poison(account: Account, capsys: pytest.
     account.mend()
     assert main(command) == 1
     assert "about 6 messages are out of sight for now" in capsys.readouterr().err
+    assert main(shown) == 0
+    assert "the others are out of sight" in capsys.readouterr().err
     account.cloud.advance(600)
     capsys.readouterr()
     assert main(command) == 1

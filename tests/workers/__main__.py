@@ -16,15 +16,21 @@ from tests.workers.scene import STORES, Scene, opened, play
 
 def main() -> int:
     """What the arguments say; 1 when a scene ended wrong."""
-    words = argparse.ArgumentParser(prog="python -m tests.workers", description=__doc__)
-    words.add_argument("--store", choices=STORES, default="sqlite")
+    words = argparse.ArgumentParser(
+        prog="python -m tests.workers",
+        description=__doc__,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    words.add_argument("--store", choices=STORES, default="sqlite", help="where claims are kept")
     words.add_argument("--rounds", type=int, default=1, help="scenes, each with the next seed")
     words.add_argument("--seed", type=int, default=1, help="the first one's")
-    words.add_argument("--events", type=int, default=1000)
-    words.add_argument("--machines", type=int, default=250)
-    words.add_argument("--workers", type=int, default=4)
-    words.add_argument("--kills", type=int, default=25)
-    words.add_argument("--seconds", type=float, default=600, help="when a scene is given up")
+    words.add_argument(
+        "--events", type=int, default=1000, help="of a scene, duplicates and batches among them"
+    )
+    words.add_argument("--machines", type=int, default=250, help="that are to be attached")
+    words.add_argument("--workers", type=int, default=4, help="processes at once")
+    words.add_argument("--kills", type=int, default=25, help="workers killed at most")
+    words.add_argument("--seconds", type=float, default=600.0, help="when a scene is given up")
     given = vars(words.parse_args())
     store, rounds, first = given.pop("store"), given.pop("rounds"), given.pop("seed")
     for seed in range(first, first + rounds):

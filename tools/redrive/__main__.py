@@ -85,6 +85,11 @@ def _run(options: argparse.Namespace, stack: ExitStack) -> int:
         tally = preview(source, where, display, most=options.most)
         print(f"dry run of {tally.seen} of {source.total} messages: {tally}; --go sends", file=sys.stderr)
         _advise(tally)
+        if tally.seen < min(source.total, options.most):
+            print(
+                "the others are out of sight: a look shows 16, and none that was received minutes ago",
+                file=sys.stderr,
+            )
         return int(bool(tally.outcomes["unreadable"]))
     target = _target(options, stack)
     with _stop_on_signals() as stopped:

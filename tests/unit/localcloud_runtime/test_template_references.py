@@ -83,7 +83,10 @@ def test_paths(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("${env('UNSET')}", "environment variable UNSET is not set; set it, or give a default"),
+        (
+            "${env('UNSET')}",
+            "environment variable UNSET is not set; set it, or, if it is no secret, give a default",
+        ),
         ("x${env('UNSET')}", "environment variable UNSET is not set"),
         ("${vars.absent}", "${vars.absent} names nothing in this file"),
         ("${vars.a.b.c}", "${vars.a.b.c} names nothing"),
