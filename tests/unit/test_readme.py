@@ -10,6 +10,7 @@ from enlist.bindings.packed import load_bindings
 from enlist.facts import EDGE_FACTS, SEARCH_FACTS
 from enlist.outcomes import Result
 from fctoolkit.client import ApiSession
+from fctoolkit.idempotency import MemoryStore
 from fctoolkit.testing import FakeContext
 from fctoolkit.transport import open_http
 from localcloud import LocalCloud
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 KEYS = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+STORES = (ROOT / "docs/stores.md").read_text(encoding="utf-8")
 
 
 def blocks(language: str) -> list[str]:
@@ -50,6 +52,17 @@ def test_the_example_function_runs() -> None:
     exec(blocks("python")[1], names)  # noqa: S102 -- our own README
     event = {"id": "1", "source": "acs.oss", "type": "oss:ObjectCreated:PutObject", "subject": "acs:oss:x"}
     assert names["handler"](json.dumps(event).encode(), FakeContext()) == {"stored": "acs:oss:x"}
+
+
+def test_the_example_claim_is_made() -> None:
+    """docs/stores.md: the example of a claim ships an order, and looks first where nothing is remembered."""
+    (text, *_) = re.findall(r"^```python\n(.*?)^```$", STORES, re.MULTILINE | re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(text, names)  # noqa: S102 -- our own page
+    names |= {"find_parcel": lambda _: "found", "send_parcel": lambda _: "sent"}
+    assert names["ship"]({"id": "o-1"}, FakeContext()) == "found"
+    names["STORE"] = MemoryStore()
+    assert [names["ship"]({"id": "o-1"}, FakeContext()) for _ in range(2)] == ["sent", "sent"]
 
 
 def test_the_example_session_opens() -> None:
