@@ -45,9 +45,13 @@ class Hold:
     whoever comes next looks before acting.
     """
 
-    def __init__(self, claim: Claim | None = None) -> None:
-        """Made by `Ledger.claim`; without a claim there is nothing to hold."""
+    def __init__(self, claim: Claim | None = None, *, forgotten: bool = False) -> None:
+        """Made by `Ledger.claim`; without a claim there is nothing to hold.
+
+        `forgotten` says that there was an earlier record, which an operator's request removed.
+        """
         self._claim: Final = claim
+        self._forgotten: Final = forgotten
 
     @property
     def attempts(self) -> int:
@@ -57,7 +61,9 @@ class Hold:
     @property
     def must_look(self) -> bool:
         """Whether an earlier attempt may have done it since anybody looked."""
-        return self._claim is not None and (self._claim.must_look or self._claim.attempts > 1)
+        claim = self._claim
+        # The doubt that a forgotten record held is not in the new one.
+        return claim is not None and (self._forgotten or claim.must_look or claim.attempts > 1)
 
     def done(self, outcome: JsonObject) -> None:
         """It was accepted, or done."""
@@ -135,8 +141,9 @@ class Ledger:
         if self._trouble is not None:
             return _no_claim(self._trouble)
         key, seen = self._key(resource), self._seen.get(resource)
+        forgotten = retried and seen is not None
         try:
-            if seen is not None and retried:
+            if forgotten:
                 self.guard.forget(key, seen=seen)
             elif seen is not None and revoked:
                 self.guard.revoke(key, seen, revoked)
@@ -153,7 +160,7 @@ class Ledger:
         if claim.attempts > self.limit:
             # The last attempt was still under way when it was recalled.
             return self._quarantined(claim)
-        return Hold(claim)
+        return Hold(claim, forgotten=forgotten)
 
     def _quarantined(self, claim: Claim) -> Outcome:
         """Gives back a claim on what has failed too often already, and the verdict on that."""

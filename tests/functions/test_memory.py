@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -22,12 +22,19 @@ from tests.support.product import (
     ens_instance,
     http_event,
     seed,
-    state_of,
 )
-from tests.support.remembering import DAY, PASSWORD, Watched, record, remember
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tests.support.remembering import (
+    DAY,
+    PASSWORD,
+    Watched,
+    attach_count,
+    attach_request,
+    crash,
+    is_attach,
+    record,
+    remember,
+    tick,
+)
 
 EVENT = custom_event(ENS_ID)
 RETRY = {"instances": [ENS_ID], "retry": True}
@@ -57,51 +64,9 @@ def ask(product: Product, **body: object) -> dict[str, Any]:
     return only(json.loads(product.attach(http_event({**RETRY, **body}))["body"]))
 
 
-def attach_count(product: Product) -> int:
-    """How often the machine was attached, as the cloud counted."""
-    return int(state_of(product.cloud, "ens", ENS_ID)["attachCount"])
-
-
 def attach_calls(product: Product) -> int:
     """Calls of AttachInstances."""
     return len(product.writes())
-
-
-def tick(product: Product) -> Any:
-    """A timer tick five minutes after what was before; what it raises is left to the next."""
-    product.cloud.advance(300)
-    try:
-        return product.attach(TIMER)
-    except NotSettledError as error:
-        return str(error)
-
-
-def crash(product: Product, when: Callable[[Any], bool], *, after: bool = False) -> None:
-    """An invocation that dies at the first call that `when` chooses, before or after its effect."""
-
-    class Death(BaseException):
-        """Nothing in the function catches it, as nothing catches SIGKILL."""
-
-    handle = product.cloud.handle
-
-    def dying(request: Any) -> Any:
-        if not when(request):
-            return handle(request)
-        if after:
-            handle(request)
-        raise Death
-
-    product.cloud.handle = dying  # type: ignore[method-assign]
-    try:
-        with pytest.raises(Death):
-            product.attach(EVENT)
-    finally:
-        product.cloud.handle = handle  # type: ignore[method-assign]
-
-
-def attaching(request: Any) -> bool:
-    """Whether a request is AttachInstances."""
-    return bool(request.header("x-acs-action") == "AttachInstances")
 
 
 def test_what_was_accepted_is_remembered(product: Product, store: Watched) -> None:
@@ -131,7 +96,7 @@ def test_two_invocations_at_once_attach_once(product: Product, store: Watched) -
 
 def test_who_is_at_it_is_left_alone_until_its_lease_is_over(product: Product, store: Watched) -> None:
     """After a death between claim and call, nobody acts before the lease ends; then one does."""
-    crash(product, attaching)
+    crash(product)
     assert (record(store) or {})["status"] == "claimed"
     outcome = only(product.attach(EVENT))
     assert outcome["result"] == "deferred"
@@ -148,7 +113,7 @@ def test_a_death_after_the_effect_attaches_nothing_twice(
 ) -> None:
     """However long after the death the next delivery comes, the machine stays attached once."""
     product.cloud.configure(node_list_lag_seconds=lag, attach_seconds=60)
-    crash(product, attaching, after=True)
+    crash(product, after=True)
     product.cloud.advance(seconds)
     product.attach(EVENT)
     tick(product)
@@ -158,28 +123,14 @@ def test_a_death_after_the_effect_attaches_nothing_twice(
 
 def test_after_a_lapsed_lease_it_looks_once_more(product: Product, store: Watched) -> None:
     """An effect that lands between the look and the claim of a taken over instance is seen before acting."""
-    crash(product, attaching)
+    crash(product)
     product.cloud.advance(LEASE)
     store.before_swap.append(
-        lambda: product.call(_attach_request())  # the effect of the dead invocation lands at last
+        lambda: product.call(attach_request())  # the effect of the dead invocation lands at last
     )
     assert only(product.attach(EVENT))["result"] == "attaching"
     assert attach_count(product) == 1
     assert (record(store) or {})["status"] == "completed"
-
-
-def _attach_request() -> Any:
-    from fctoolkit.client import ApiRequest
-
-    return ApiRequest(
-        action="AttachInstances",
-        version="2015-12-15",
-        method="POST",
-        endpoint="https://cs.cn-hangzhou.aliyuncs.com",
-        path=f"/clusters/{CLUSTER}/attach",
-        body={"instances": [ENS_ID], "is_edge_worker": True},
-        repeatable=False,
-    )
 
 
 def test_an_unclear_end_waits_for_its_lease(product: Product, store: Watched) -> None:
@@ -341,7 +292,7 @@ def test_one_bad_id_is_counted_and_its_neighbours_are_not(product: Product, stor
     handle = product.cloud.handle
 
     def picky(request: Any) -> Any:
-        if attaching(request) and b'"i-5"' in request.body:
+        if is_attach(request) and b'"i-5"' in request.body:
             product.cloud.add_fault(
                 Fault(service="cs", action="AttachInstances", status=400, code="InvalidParameter.i-5")
             )
@@ -447,7 +398,7 @@ def test_there_may_be_no_time_to_remember_everybody(
     monkeypatch.setattr(store, "read", read)
     for _ in range(4):
         tick(product)
-    assert all(state_of(product.cloud, "ens", one)["attachCount"] == 1 for one in ids)
+    assert all(attach_count(product, one) == 1 for one in ids)
 
 
 def test_a_machine_that_changes_its_cluster_is_asked_for(product: Product, store: Watched) -> None:

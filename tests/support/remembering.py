@@ -6,9 +6,13 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from enlist.errors import NotSettledError
+from fctoolkit.client import ApiRequest
 from fctoolkit.errors import StoreError
 from fctoolkit.idempotency import Key, MemoryStore, Reading, Store
-from tests.support.product import ACCOUNT, ENS_ID, Product
+from tests.support.product import ACCOUNT, CLUSTER, ENS_ID, TIMER, Product, custom_event, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,3 +91,58 @@ def record(store: Watched, resource: str = ENS_ID, *, search: bool = False) -> d
     )
     text = store.inner.read(Key(ACCOUNT, function, operation, resource).text).text
     return json.loads(text) if text else None
+
+
+def attach_count(product: Product, instance_id: str = ENS_ID) -> int:
+    """How often the machine was attached, as the cloud counted."""
+    return int(state_of(product.cloud, "ens", instance_id)["attachCount"])
+
+
+def tick(product: Product) -> Any:
+    """A timer tick five minutes after what was before; what it raises is left to the next."""
+    product.cloud.advance(300)
+    try:
+        return product.attach(TIMER)
+    except NotSettledError as error:
+        return str(error)
+
+
+def is_attach(request: Any) -> bool:
+    """Whether a request is AttachInstances."""
+    return bool(request.header("x-acs-action") == "AttachInstances")
+
+
+def crash(product: Product, *, after: bool = False) -> None:
+    """An invocation that dies at AttachInstances, before or after its effect."""
+
+    class Death(BaseException):
+        """Nothing in the function catches it, as nothing catches SIGKILL."""
+
+    handle = product.cloud.handle
+
+    def dying(request: Any) -> Any:
+        if not is_attach(request):
+            return handle(request)
+        if after:
+            handle(request)
+        raise Death
+
+    product.cloud.handle = dying  # type: ignore[method-assign]
+    try:
+        with pytest.raises(Death):
+            product.attach(custom_event(ENS_ID))
+    finally:
+        product.cloud.handle = handle  # type: ignore[method-assign]
+
+
+def attach_request() -> ApiRequest:
+    """AttachInstances for the machine, as somebody else sends it."""
+    return ApiRequest(
+        action="AttachInstances",
+        version="2015-12-15",
+        method="POST",
+        endpoint="https://cs.cn-hangzhou.aliyuncs.com",
+        path=f"/clusters/{CLUSTER}/attach",
+        body={"instances": [ENS_ID], "is_edge_worker": True},
+        repeatable=False,
+    )

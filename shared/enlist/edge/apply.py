@@ -80,12 +80,13 @@ class _Sent:
 
 @dataclass(slots=True)
 class _Progress:
-    """How far an action is: what is held, and what was sent."""
+    """How far an action is: what is held, what was sent, and the tasks of what an answer left unclear."""
 
     action: Attach
     holds: dict[str, Hold] = field(default_factory=dict[str, Hold])
     calls: list[_Sent] = field(default_factory=list[_Sent])
     refusals: int = 0
+    tasks: dict[str, str] = field(default_factory=dict[str, str])
 
     def named(self, instance_id: str, verdict: Outcome) -> Outcome:
         """The verdict on one of the action's instances."""
@@ -137,7 +138,9 @@ class EdgeApplier:
         tasks = self._wait_for([sent for _, sent, _ in seen])
         for progress, sent, shown in seen:
             for outcome in _outcomes(sent, shown, tasks):
-                yield replace(outcome, attempts=progress.holds[outcome.instance_id].attempts)
+                one = outcome.instance_id
+                task_id = outcome.task_id or progress.tasks.get(one, "")
+                yield replace(outcome, task_id=task_id, attempts=progress.holds[one].attempts)
 
     def _carry_out(self, progress: _Progress) -> Iterator[Outcome]:
         """Sends the action's calls until enough is accepted; outcomes of those that were not sent at all."""
@@ -211,8 +214,10 @@ class EdgeApplier:
             return {one: Outcome.verdict(result_of(error), why) for one in ids}
         for one in ids:
             if one in shown.joining:
-                progress.holds[one].done(_record(binding))
-                found[one] = Outcome.verdict(Result.ATTACHING, "an earlier attempt was accepted after all")
+                task_id = shown.tasks.get(one, "")
+                progress.holds[one].done(_record(binding, task_id))
+                verdict = Outcome.verdict(Result.ATTACHING, "an earlier attempt was accepted after all")
+                found[one] = replace(verdict, task_id=task_id)
             elif one in shown.present:
                 progress.holds[one].give_back()
                 found[one] = Outcome.verdict(Result.DEFERRED, "the cluster may have it; the next run looks")
@@ -263,9 +268,10 @@ class EdgeApplier:
 
         An unclear claim is left to its lease: the effect may still be on its way.
         """
-        shown = self._look_after(sent)
+        shown = self._look_after(progress, sent)
         for one in shown:
-            progress.holds[one].done(_record(sent.binding, sent.task_id, sent.request_id))
+            task_id = sent.task_id or progress.tasks.get(one, "")
+            progress.holds[one].done(_record(sent.binding, task_id, sent.request_id))
         error = sent.result
         if isinstance(error, ApiError) and not error.failure.maybe_done:
             for one in sent.ids:
@@ -275,14 +281,16 @@ class EdgeApplier:
                     progress.holds[one].give_back()
         return shown
 
-    def _look_after(self, sent: _Sent) -> frozenset[str]:
+    def _look_after(self, progress: _Progress, sent: _Sent) -> frozenset[str]:
         unclear = sent.unclear()
         if not unclear:
             return unclear
         try:
-            return look_again(self._cs, sent.binding, sorted(unclear), self._clock).joining
+            shown = look_again(self._cs, sent.binding, sorted(unclear), self._clock)
         except ApiError:
             return frozenset()
+        progress.tasks.update(shown.tasks)
+        return shown.joining
 
 
 def _record(binding: EdgeBinding, task_id: str = "", request_id: str = "") -> JsonObject:
