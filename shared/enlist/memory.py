@@ -49,9 +49,13 @@ class Past:
         """Whether it was done so lately that no list need show it."""
         return self.done and now - self.at < LISTS_LAG
 
-    def taken_away(self, what: str) -> Outcome:
-        """The verdict on what was done once and is undone: whoever took it away meant it."""
-        why = f"{what} on {rfc3339(self.at)}, and somebody took that back"
+    def taken_away(self, what: str, *, sure: bool = True) -> Outcome:
+        """The verdict on what was done once and is undone: whoever took it away meant it.
+
+        Where it is not `sure` that it had come to an end, it may have failed after it was accepted.
+        """
+        came = "somebody took that back" if sure else "it failed since, which is not known, or was taken out"
+        why = f"{what} on {rfc3339(self.at)}, and {came}"
         return Outcome.verdict(Result.HELD, f"{why}; ask for it over HTTP with retry")
 
     def quarantined(self, reason: str) -> Outcome:

@@ -138,10 +138,27 @@ def _ended(task: Task, instance_id: str, now: datetime, *, retry: bool) -> tuple
     if _has_just_attached(task, instance_id, now):
         return Result.ATTACHED, f"task {task.task_id} has succeeded; the node list follows"
     failed = task.state_of(instance_id) is TaskState.FAILED
-    if failed and not retry and ended_within(task, TASK_MEMORY, now):
-        why = f"task {task.task_id} failed: {task.why() or 'no error given'}"
-        return Result.FAILED, (
-            f"{why}. Each attempt reloads the machine: it is not tried again by itself within 24 h; "
-            "ask for it over HTTP with retry"
-        )
-    return None
+    return failed_lately(task, now) if failed and not retry else None
+
+
+def failure(task: Task) -> str:
+    """That a task failed, and why."""
+    return f"task {task.task_id} failed: {task.why() or 'no error given'}"
+
+
+def failed_lately(task: Task, now: datetime) -> tuple[Result, str] | None:
+    """What a failed attach means for trying again; None when it was long enough ago."""
+    if not ended_within(task, TASK_MEMORY, now):
+        return None
+    return Result.FAILED, (
+        f"{failure(task)}. Each attempt reloads the machine: it is not tried again by itself within 24 h; "
+        "ask for it over HTTP with retry"
+    )
+
+
+def keeps_silent(task: Task, instance_id: str, now: datetime) -> bool:
+    """True for a task that was to attach the instance, and may be doing so or just have done so unsaid."""
+    if task.state_of(instance_id) is not None:
+        return False
+    recent = TASK_MEMORY if task.overall is TaskState.UNFINISHED else NODE_LIST_LAG
+    return ended_within(task, recent, now)

@@ -154,18 +154,36 @@ def _remembered(view: EdgeView, instance_id: str, *, retry: bool) -> Outcome | N
     past = view.pasts.get(instance_id)
     if past is None:
         return None
+    if past.done:
+        accepted = _accepted(view, past, instance_id, retry=retry)
+        if accepted is not None or retry:
+            return accepted
+    elif retry:
+        return None
     failed = _failed_since(view, past, instance_id)
-    accepted = f"accepted as task {past.task_id or 'without id'}"
+    return past.quarantined(failed or past.reason) if past.exhausted and not past.busy else None
+
+
+def _accepted(view: EdgeView, past: Past, instance_id: str, *, retry: bool) -> Outcome | None:
+    """What follows from an attach that was accepted; None when it failed so long ago that it may be tried."""
+    failed = _failed_since(view, past, instance_id)
+    task = view.accepted.get(past.task_id)
+    told = f"accepted as task {past.task_id or 'without id'}"
     tasks = view.tasks.get(instance_id, ())
     removed = history.removed_since(tasks, instance_id, past.target, past.at)
     if past.just_done(view.now) and not failed and not removed:
-        verdict = Outcome.verdict(Result.ATTACHING, f"{accepted}, which is not shown yet")
+        verdict = Outcome.verdict(Result.ATTACHING, f"{told}, which is not shown yet")
         return replace(verdict, task_id=past.task_id)
+    if not removed and task is not None and history.keeps_silent(task, instance_id, view.now):
+        reason = f"{told}, which is {task.state or 'unfinished'} and does not say what became of it"
+        return replace(Outcome.verdict(Result.DEFERRED, reason), task_id=past.task_id)
     if retry:
         return None
-    if past.done and not failed:
-        return past.taken_away(f"it was attached to cluster {past.target}, {accepted},")
-    return past.quarantined(failed or past.reason) if past.exhausted and not past.busy else None
+    if not failed:
+        what = f"it was attached to cluster {past.target}, {told},"
+        return past.taken_away(what, sure=removed or task is not None)
+    lately = history.failed_lately(task, view.now) if task is not None else None
+    return replace(Outcome.verdict(*lately, standing=True), task_id=past.task_id) if lately else None
 
 
 def _failed_since(view: EdgeView, past: Past, instance_id: str) -> str:
@@ -174,9 +192,7 @@ def _failed_since(view: EdgeView, past: Past, instance_id: str) -> str:
     if task is None or not past.done:
         return ""
     state = task.state_of(instance_id) or task.overall
-    return (
-        f"task {task.task_id} failed: {task.why() or 'no error given'}" if state is TaskState.FAILED else ""
-    )
+    return history.failure(task) if state is TaskState.FAILED else ""
 
 
 def _membership(view: EdgeView, facts: EdgeFacts, binding: EdgeBinding) -> Outcome | None:
@@ -194,7 +210,9 @@ def _membership(view: EdgeView, facts: EdgeFacts, binding: EdgeBinding) -> Outco
     if state == "failed":
         why = node.error_message or "no error message"
         return Outcome.verdict(
-            Result.FAILED, f"the node is in state failed: {why}; remove it to try again", standing=True
+            Result.FAILED,
+            f"the node is in state failed: {why}; remove it, then ask for it over HTTP with retry",
+            standing=True,
         )
     if state == "running":
         return Outcome.verdict(Result.ALREADY, f"a node, {node.node_status or 'running'}")

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from enlist.clients.cs import TaskPart
 from enlist.edge.plan import Plan, plan
 from enlist.memory import LISTS_LAG, Past
 from enlist.outcomes import Result
@@ -74,6 +75,40 @@ def test_a_failed_task_that_names_nobody_failed_for_all() -> None:
     """A failed task without parts failed for the instance that was accepted as it."""
     failed = task("failed", "failed", age=timedelta(days=30)).model_copy(update={"parts": ()})
     assert attached(decide(ACCEPTED, accepted={"T-1": failed})) == ("i-1",)
+
+
+@pytest.mark.parametrize("retry", [False, True])
+@pytest.mark.parametrize(
+    ("state", "age"),
+    [("running", timedelta(hours=23)), ("failed", timedelta(minutes=14)), ("success", timedelta(minutes=14))],
+)
+def test_a_task_that_does_not_say_what_became_of_it_is_waited_for(
+    state: str, age: timedelta, *, retry: bool
+) -> None:
+    """Accepted as a task that names others only, it may be a node that no list shows yet, whoever asks."""
+    others = (TaskPart(data="i-9", status="failed"),)
+    silent = task(state, "", age=age).model_copy(update={"parts": others})
+    outcome = only(decide(ACCEPTED, retry=retry, accepted={"T-1": silent}))
+    assert (outcome.result, outcome.task_id) == (Result.DEFERRED, "T-1")
+    assert "does not say what became of it" in outcome.reason
+
+
+def test_a_failed_task_that_names_nobody_keeps_it_out_for_a_day() -> None:
+    """An attempt that reloads the machine is made once a day, also where its task does not say who failed."""
+    failed = task("failed", "").model_copy(update={"parts": ()})
+    hour_ago = {"updated": (NOW - timedelta(hours=1)).isoformat()}
+    accepted = {"T-1": failed.model_copy(update=hour_ago)}
+    outcome = only(decide(ACCEPTED, accepted=accepted))
+    assert (outcome.result, outcome.standing) == (Result.FAILED, True)
+    assert "not tried again by itself within 24 h" in outcome.reason
+    assert attached(decide(ACCEPTED, accepted=accepted, retry=True)) == ("i-1",)
+
+
+def test_a_removal_is_not_made_up() -> None:
+    """When no task tells any more how an accepted attach ended, nobody is said to have taken it back."""
+    done = task("success", "success", age=timedelta(days=30))
+    assert "somebody took that back" in only(decide(ACCEPTED, accepted={"T-1": done})).reason
+    assert "it failed since, which is not known, or was taken out" in only(decide(ACCEPTED)).reason
 
 
 def test_too_many_attempts_end_in_quarantine() -> None:
