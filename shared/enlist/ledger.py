@@ -162,6 +162,19 @@ class Ledger:
             return self._quarantined(claim)
         return Hold(claim, forgotten=forgotten)
 
+    def adopt(self, resource: str, outcome: JsonObject) -> None:
+        """It is seen to be done: what an attempt left in doubt is settled, so that it is remembered.
+
+        When the store fails, that is logged: whoever sees it next does it.
+        """
+        if self.guard is None or self._trouble is not None:
+            return
+        try:
+            self.guard.adopt(self._key(resource), outcome)
+        except StoreError as error:
+            self._trouble = error
+            _LOG.warning("what was done before could not be written down: %s", error)
+
     def _quarantined(self, claim: Claim) -> Outcome:
         """Gives back a claim on what has failed too often already, and the verdict on that."""
         record = replace(claim.record, attempts=claim.attempts - 1)

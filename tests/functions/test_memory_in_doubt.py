@@ -15,7 +15,9 @@ from tests.support.remembering import (
     attach_count,
     attach_request,
     crash,
+    record,
     remember,
+    tick,
 )
 
 EVENT = custom_event(ENS_ID)
@@ -57,3 +59,32 @@ def test_a_found_attach_that_fails_later_is_not_taken_for_a_removal(product: Pro
     product.cloud.advance(2 * DAY)
     product.attach(TIMER)
     assert attach_count(product) == 2
+
+
+@pytest.mark.parametrize("door", [EVENT, TIMER], ids=["event", "tick"])
+@pytest.mark.parametrize("seconds", [LEASE, 300])
+def test_what_a_dead_run_attached_is_remembered(
+    product: Product, store: Watched, door: bytes, seconds: int
+) -> None:
+    """Who sees on its way what a dead run had claimed writes that down, so that it stays out once removed."""
+    product.cloud.configure(attach_seconds=600 if door == TIMER else 60)
+    crash(product, after=True)
+    product.cloud.advance(seconds)
+    product.attach(door)
+    assert (record(store) or {})["status"] == "completed"
+    product.cloud.advance(600)
+    product.remove_node(ENS_ID)
+    product.cloud.advance(2 * DAY)
+    assert ask(product)["result"] == "held"
+    assert attach_count(product) == 1
+
+
+def test_a_sweep_asks_for_no_memories_of_those_that_are_there(
+    product: Product, store: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where all is in its place, a sweep reads nothing of the store."""
+    product.attach(EVENT)
+    read: list[str] = []
+    monkeypatch.setattr(store, "read", read.append)
+    assert tick(product)["counts"] == {"already": 1}
+    assert read == []

@@ -14,6 +14,7 @@ from tests.support.product import ES_ID, HUB_ID, TIMER, Product, custom_event, h
 from tests.support.remembering import DAY, Watched, record, remember
 
 EVENT = custom_event(ES_ID, kind="search")
+LEASE = 90
 PAIR = ":".join(sorted((ES_ID, HUB_ID)))
 
 
@@ -121,3 +122,25 @@ def test_an_unclear_end_may_be_repeated_at_once(product: Product, store: Watched
     assert (kept(store)["status"], kept(store)["maybe_done"]) == ("failed", True)
     assert only(product.connect(EVENT))["result"] == "connected"
     assert connections(product) == 1
+
+
+class _DeathError(BaseException):
+    """Nothing in the function catches it."""
+
+
+def _die() -> None:
+    raise _DeathError
+
+
+def test_what_a_dead_run_connected_is_remembered(product: Product, store: Watched) -> None:
+    """The event that comes again after a death finds the pair connected and writes that down."""
+    store.before_swap.append(lambda: store.before_swap.append(_die))
+    with pytest.raises(_DeathError):
+        product.connect(EVENT)
+    assert (connections(product), kept(store)["status"]) == (1, "claimed")
+    product.cloud.advance(LEASE)
+    assert only(product.connect(EVENT))["result"] == "already"
+    assert kept(store)["status"] == "completed"
+    product.disconnect()
+    product.cloud.advance(DAY)
+    assert only(product.connect(TIMER))["result"] == "held"

@@ -215,7 +215,7 @@ class EdgeApplier:
         for one in ids:
             if one in shown.joining:
                 task_id = shown.tasks.get(one, "")
-                progress.holds[one].done(_record(binding, task_id))
+                progress.holds[one].done(kept_of(binding, task_id))
                 verdict = Outcome.verdict(Result.ATTACHING, "an earlier attempt was accepted after all")
                 found[one] = replace(verdict, task_id=task_id)
             elif one in shown.present:
@@ -259,7 +259,7 @@ class EdgeApplier:
         for item in sent.result.items:
             hold = progress.holds.get(item.instance_id)
             if hold is not None and item.accepted:
-                hold.done(_record(sent.binding, sent.task_id, sent.request_id))
+                hold.done(kept_of(sent.binding, sent.task_id, sent.request_id))
             elif hold is not None:
                 hold.failed(_refusal(item))
 
@@ -271,7 +271,7 @@ class EdgeApplier:
         shown = self._look_after(progress, sent)
         for one in shown:
             task_id = sent.task_id or progress.tasks.get(one, "")
-            progress.holds[one].done(_record(sent.binding, task_id, sent.request_id))
+            progress.holds[one].done(kept_of(sent.binding, task_id, sent.request_id))
         error = sent.result
         if isinstance(error, ApiError) and not error.failure.maybe_done:
             for one in sent.ids:
@@ -293,7 +293,7 @@ class EdgeApplier:
         return shown.joining
 
 
-def _record(binding: EdgeBinding, task_id: str = "", request_id: str = "") -> JsonObject:
+def kept_of(binding: EdgeBinding, task_id: str = "", request_id: str = "") -> JsonObject:
     """What is kept of an accepted attach."""
     return {
         "target": binding.cluster,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from enlist.clients.cs import CsClient
 from enlist.clients.ens import EnsClient
-from enlist.edge.apply import EdgeApplier
+from enlist.edge.apply import LEAST_SECONDS, EdgeApplier, kept_of
 from enlist.edge.observe import EdgeObserver
 from enlist.edge.plan import Attach, Plan, plan
 from enlist.ledger import Ledger, Work
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 
 WORK = Work("attach_instances", "AttachInstances")
+
+_ON_THEIR_WAY = frozenset({Result.ATTACHING, Result.ATTACHED})
+_THERE = _ON_THEIR_WAY | {Result.ALREADY}
+"""Results of a look. A sweep asks for no memories of those that are there: on most accounts, nearly all."""
 
 
 def run(means: Means, signals: Sequence[Signal] | None, *, dry_run: bool) -> Report:
@@ -38,7 +42,20 @@ def run(means: Means, signals: Sequence[Signal] | None, *, dry_run: bool) -> Rep
         CsClient(means.session, endpoints), ledger, means.clock, means.settings, means.deadline
     )
     done = _only_told(decided.actions) if dry_run else applier.apply(decided.actions)
-    return Report((*decided.outcomes, *done))
+    report = Report((*decided.outcomes, *done))
+    if not dry_run:
+        shown = _ON_THEIR_WAY if signals is None else _THERE
+        _adopt(ledger, means, [one for one in decided.outcomes if one.result in shown])
+    return report
+
+
+def _adopt(ledger: Ledger, means: Means, shown: Sequence[Outcome]) -> None:
+    """Remembers those that show as attached what a run before left in doubt, as long as there is time."""
+    applied = {binding.name: binding for binding in means.bindings.edge if binding.mode == "apply"}
+    for outcome in shown:
+        binding = applied.get(outcome.binding)
+        if binding is not None and means.deadline.remaining() > LEAST_SECONDS:
+            ledger.adopt(outcome.instance_id, kept_of(binding, outcome.task_id))
 
 
 def _decide(observer: EdgeObserver, means: Means, signals: Sequence[Signal] | None) -> Plan:

@@ -12,11 +12,12 @@ from enlist.clients.elasticsearch import (
     client_token,
 )
 from enlist.outcomes import Outcome, Result
-from enlist.search.view import resource_of
+from enlist.search.view import Pair, resource_of
 from enlist.troubles import concerns_all, result_of
 from fctoolkit.errors import ApiError
 
 if TYPE_CHECKING:
+    from enlist.bindings.model import SearchBinding
     from enlist.ledger import Hold, Ledger
     from enlist.search.plan import Connect
     from fctoolkit.clock import Clock
@@ -70,7 +71,7 @@ class SearchApplier:
             hold.failed(reason)
             return Outcome.verdict(Result.FAILED, reason), False
         if self._is_there(action):
-            hold.done(_record(action, answer.request_id))
+            hold.done(kept_of(action.binding, action.pair, answer.request_id))
             return Outcome.verdict(Result.CONNECTED, "connected now"), True
         reason = (
             "accepted, but not listed as connected; a connection that was taken away within the hour comes "
@@ -82,7 +83,7 @@ class SearchApplier:
     def _after_error(self, action: Connect, hold: Hold, error: ApiError) -> tuple[Outcome, bool]:
         unclear = error.failure.maybe_done
         if unclear and self._is_there(action):
-            hold.done(_record(action, error.failure.request_id))
+            hold.done(kept_of(action.binding, action.pair, error.failure.request_id))
             reason = f"the answer does not say so, but the connection is there: {error}"
             return Outcome.verdict(Result.CONNECTED, reason), True
         result = result_of(error)
@@ -114,6 +115,6 @@ class SearchApplier:
         )
 
 
-def _record(action: Connect, request_id: str) -> JsonObject:
+def kept_of(binding: SearchBinding, pair: Pair, request_id: str = "") -> JsonObject:
     """What is kept of a connection."""
-    return {"target": action.pair[1], "region": action.binding.region, "requestId": request_id}
+    return {"target": pair[1], "region": binding.region, "requestId": request_id}

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from enlist.clients.elasticsearch import ElasticsearchClient
 from enlist.ledger import Ledger, Work
 from enlist.outcomes import Outcome, Report, Result
-from enlist.search.apply import SearchApplier
+from enlist.search.apply import SearchApplier, kept_of
 from enlist.search.observe import SearchObserver
 from enlist.search.plan import Connect, Plan, carry_out, plan
+from enlist.search.view import pair_of, resource_of
 from enlist.signals import Signal
 
 if TYPE_CHECKING:
@@ -32,7 +33,24 @@ def run(means: Means, signals: Sequence[Signal] | None, *, dry_run: bool) -> Rep
     client = ElasticsearchClient(means.session, means.settings.endpoints)
     connect = _only_told if dry_run else SearchApplier(client, ledger, means.clock).connect
     done = carry_out(decided.actions, observer.view().connected, connect)
-    return Report((*decided.outcomes, *done))
+    report = Report((*decided.outcomes, *done))
+    if signals is not None and not dry_run:
+        _adopt(ledger, means, decided.outcomes)
+    return report
+
+
+def _adopt(ledger: Ledger, means: Means, outcomes: Sequence[Outcome]) -> None:
+    """Remembers those pairs that show as connected what a run before left in doubt, while there is time.
+
+    A sweep does not: it would ask for memories of every pair there is.
+    """
+    applied = {binding.name: binding for binding in means.bindings.search if binding.mode == "apply"}
+    for outcome in outcomes:
+        binding = applied.get(outcome.binding)
+        if binding is None or outcome.result is not Result.ALREADY or not means.deadline.remaining():
+            continue
+        pair = pair_of(outcome.instance_id, outcome.target)
+        ledger.adopt(resource_of(pair), kept_of(binding, pair))
 
 
 def _decide(observer: SearchObserver, means: Means, signals: Sequence[Signal] | None) -> Plan:

@@ -149,6 +149,15 @@ class Guard:
         short = _short(reason)
         self.step(key.text, lambda found, now: steps.revoke(found, seen, short, self.keep, now))
 
+    def adopt(self, key: Key, outcome: FrozenJson) -> None:
+        """The work is seen to be done: complete it, if an attempt ended in doubt and nobody is at it.
+
+        The attempts stay as they are, and what was never claimed stays unknown. Raises NotStorableError for
+        an outcome that cannot be kept, and StoreError.
+        """
+        text = outcome_text(key.text, outcome)
+        self.step(key.text, lambda found, now: steps.adopt(found, text, self.keep, now))
+
     def step(self, key: str, decide: Callable[[Record | None, float], Record | None]) -> Record | None:
         """Read, decide, write on condition, and again when somebody else was faster.
 

@@ -150,6 +150,26 @@ def revoke(found: Record | None, seen: Record, reason: str, keep: float, now: fl
     )
 
 
+def adopt(found: Record | None, outcome: str, keep: float, now: float) -> Record | None:
+    """Completed in the place of an owner that could not say so; as it is where there is no such doubt.
+
+    A lease that ran out leaves doubt, and an attempt that failed unclearly.
+    """
+    if found is None or found.status is Status.COMPLETED:
+        return found
+    lapsed = found.status is Status.CLAIMED and now >= found.lease_until
+    if not lapsed and (found.status is Status.CLAIMED or not found.maybe_done):
+        return found
+    return replace(
+        found,
+        status=Status.COMPLETED,
+        outcome=outcome,
+        maybe_done=False,
+        expires_at=now + keep,
+        changed_at=now,
+    )
+
+
 def forget(found: Record | None, seen: Record | None, now: float) -> None:
     """Gone. Raises InProgressError while an owner's lease lasts, StaleOwnerError unless `seen` still stands.
 

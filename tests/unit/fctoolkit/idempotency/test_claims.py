@@ -256,6 +256,36 @@ def test_only_the_completion_that_was_seen_is_revoked(bench: Bench) -> None:
     assert guard.claim(key()).outcome == 2
 
 
+@pytest.mark.parametrize("end", ["lapsed", "unclear"])
+def test_what_is_seen_to_be_done_is_adopted(bench: Bench, end: str) -> None:
+    """Work that an attempt left in doubt and that shows as done is completed; attempts stay as they are."""
+    guard = bench.guard()
+    claim = guard.claim(key())
+    if end == "unclear":
+        claim.fail("no answer", maybe_done=True)
+    bench.wait(LEASE)
+    guard.adopt(key(), {"task": "T-1"})
+    guard.adopt(key(), {"task": "T-2"})
+    again = guard.claim(key())
+    assert (again.replayed, again.outcome, again.attempts) == (True, {"task": "T-1"}, 1)
+    with pytest.raises(StaleOwnerError):
+        claim.release()
+
+
+def test_what_is_not_in_doubt_is_not_adopted(bench: Bench) -> None:
+    """Work that nobody claimed, that somebody is at, or that surely failed stays as it is."""
+    guard = bench.guard()
+    guard.adopt(key(), 1)
+    assert guard.look(key()) is None
+    claim = guard.claim(key())
+    guard.adopt(key(), 1)
+    claim.fail("refused", maybe_done=False)
+    guard.adopt(key(), 1)
+    record = guard.look(key())
+    assert record is not None
+    assert record.status is Status.FAILED
+
+
 class Stop(BaseException):
     """What no handler expects."""
 
