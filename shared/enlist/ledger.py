@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from enlist.memory import Past
 from enlist.outcomes import Outcome, Result
-from fctoolkit.errors import ClaimError, InProgressError, StaleOwnerError, StoreError, ToolkitError
+from fctoolkit.errors import (
+    ClaimError,
+    ConfigurationError,
+    InProgressError,
+    StaleOwnerError,
+    StoreError,
+    ToolkitError,
+    UnreadableRecordError,
+)
 from fctoolkit.strictjson import JsonError, decode
 
 if TYPE_CHECKING:
@@ -45,12 +53,15 @@ class Hold:
     whoever comes next looks before acting.
     """
 
-    def __init__(self, claim: Claim | None = None, *, forgotten: bool = False) -> None:
+    def __init__(
+        self, claim: Claim | None = None, ledger: Ledger | None = None, *, forgotten: bool = False
+    ) -> None:
         """Made by `Ledger.claim`; without a claim there is nothing to hold.
 
         `forgotten` says that there was an earlier record, which an operator's request removed.
         """
         self._claim: Final = claim
+        self._ledger: Final = ledger
         self._forgotten: Final = forgotten
 
     @property
@@ -81,9 +92,16 @@ class Hold:
             self._settle(self._claim.release)
 
     def _settle(self, settle: Callable[[], object]) -> None:
-        try:
-            settle()
-        except ToolkitError as trouble:
+        ledger = self._ledger
+        trouble = ledger.trouble if ledger is not None else None
+        if trouble is None:
+            try:
+                settle()
+            except ToolkitError as error:
+                trouble = error
+                if ledger is not None and not isinstance(error, ClaimError):
+                    ledger.trouble = error
+        if trouble is not None:
             _LOG.warning("a claim could not be settled and ends with its lease: %s", trouble)
 
 
@@ -95,23 +113,27 @@ Granted: TypeAlias = Hold | Outcome
 class Ledger:
     """Claims and memories of one job in one invocation. Not shared between threads.
 
+    Once the store has failed, nothing more is asked of it: each question could take seconds.
+
     Attributes:
         guard: makes the claims; None where no store is named.
         account: id of the account, part of every key.
         work: what the job does.
         limit: attempts that fail before nothing is tried any more.
+        trouble: how the store failed in this invocation.
     """
 
     guard: Guard | None
     account: str
     work: Work
     limit: int
+    trouble: ToolkitError | None = None
     _seen: dict[str, Record] = field(default_factory=dict[str, "Record"])
-    _trouble: StoreError | None = None
 
     def recall(self, resources: Sequence[str], now: datetime, until: Deadline) -> dict[str, Past | None]:
         """What is remembered of these, None where nothing is; those that there was no time for are left out.
 
+        What cannot be read is as if it were nothing: it cannot be claimed, and says why when somebody tries.
         Raises StoreError, ClaimError.
         """
         if self.guard is None:
@@ -120,7 +142,10 @@ class Ledger:
         for resource in resources:
             if until.remaining() <= 0:
                 break
-            record = self.guard.look(self._key(resource))
+            try:
+                record = self.guard.look(self._key(resource))
+            except UnreadableRecordError:
+                record = None
             found[resource] = self._past(record, now) if record else None
             if record is not None:
                 self._seen[resource] = record
@@ -133,13 +158,11 @@ class Ledger:
             resource: as it was recalled.
             retried: an operator asks: what was recalled is forgotten first.
             revoked: why what was recalled as done is not; then it may be done again, and the attempt counts.
-
-        Once the store has failed, nothing more is asked of it in this invocation.
         """
         if self.guard is None:
             return Hold()
-        if self._trouble is not None:
-            return _no_claim(self._trouble)
+        if self.trouble is not None:
+            return _no_claim(self.trouble)
         key, seen = self._key(resource), self._seen.get(resource)
         forgotten = retried and seen is not None
         try:
@@ -150,36 +173,38 @@ class Ledger:
             claim = self.guard.claim(key)
         except (InProgressError, StaleOwnerError) as error:
             return Outcome.verdict(Result.DEFERRED, f"another run is at it: {error}")
-        except StoreError as error:
-            self._trouble = error
-            return _no_claim(error)
-        except ClaimError as error:
+        except (ClaimError, UnreadableRecordError) as error:
             return Outcome.verdict(Result.FAILED, f"it cannot be claimed: {error}")
+        except (StoreError, ConfigurationError) as error:
+            self.trouble = error
+            return _no_claim(error)
         if claim.replayed:
             return Outcome.verdict(Result.DEFERRED, "another run has just done it; the next one looks")
         if claim.attempts > self.limit:
             # The last attempt was still under way when it was recalled.
             return self._quarantined(claim)
-        return Hold(claim, forgotten=forgotten)
+        return Hold(claim, self, forgotten=forgotten)
 
     def adopt(self, resource: str, outcome: JsonObject) -> None:
         """It is seen to be done: what an attempt left in doubt is settled, so that it is remembered.
 
-        When the store fails, that is logged: whoever sees it next does it.
+        When that fails, it is logged: whoever sees it next does it.
         """
-        if self.guard is None or self._trouble is not None:
+        if self.guard is None or self.trouble is not None:
             return
         try:
             self.guard.adopt(self._key(resource), outcome)
-        except StoreError as error:
-            self._trouble = error
+        except UnreadableRecordError as error:
+            _LOG.warning("%s", error)
+        except ToolkitError as error:
+            self.trouble = error
             _LOG.warning("what was done before could not be written down: %s", error)
 
     def _quarantined(self, claim: Claim) -> Outcome:
         """Gives back a claim on what has failed too often already, and the verdict on that."""
         record = replace(claim.record, attempts=claim.attempts - 1)
         past = self._past(record, datetime.fromtimestamp(record.changed_at, UTC))
-        Hold(claim).give_back()
+        Hold(claim, self).give_back()
         return past.quarantined(past.reason)
 
     def _key(self, resource: str) -> Key:
@@ -212,5 +237,5 @@ def _told(outcome: str) -> JsonObject:
     return told if isinstance(told, dict) else {}
 
 
-def _no_claim(error: StoreError) -> Outcome:
+def _no_claim(error: ToolkitError) -> Outcome:
     return Outcome.verdict(Result.FAILED, f"without its claim nothing was done: {error}")

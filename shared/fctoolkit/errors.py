@@ -12,6 +12,7 @@
     │   ├── UnsettledError        a block ended without saying how
     │   └── NotStorableError      a key, payload or outcome is not what a record can hold
     ├── StoreError                the store of claims did not do what it was asked
+    │   └── UnreadableRecordError what it has under one key is no record of this release
     └── ApiError                  a call to an Alibaba Cloud API did not succeed
         ├── ThrottledError        refused for its rate, before it had an effect
         ├── TransientError        may go well later: 5xx, time-out, connection lost, busy, under way
@@ -126,6 +127,10 @@ class StoreError(ToolkitError):
         self.maybe_done = maybe_done
         self.transient = transient
         super().__init__(message)
+
+
+class UnreadableRecordError(StoreError):
+    """What the store has under one key is no record of this release. It is left alone."""
 
 
 @dataclass(frozen=True, slots=True)

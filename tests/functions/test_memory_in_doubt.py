@@ -7,14 +7,27 @@ from typing import Any
 
 import pytest
 
+from enlist.errors import NotSettledError
+from fctoolkit.errors import ConfigurationError
+from fctoolkit.idempotency import Key, Reading
 from localcloud.faults import Fault
-from tests.support.product import ENS_ID, TIMER, Product, custom_event, http_event
+from tests.support.product import (
+    ACCOUNT,
+    ENS_ID,
+    TIMER,
+    Product,
+    custom_event,
+    ens_instance,
+    http_event,
+    seed,
+)
 from tests.support.remembering import (
     DAY,
     Watched,
     attach_count,
     attach_request,
     crash,
+    is_attach,
     record,
     remember,
     tick,
@@ -88,3 +101,64 @@ def test_a_sweep_asks_for_no_memories_of_those_that_are_there(
     monkeypatch.setattr(store, "read", read.append)
     assert tick(product)["counts"] == {"already": 1}
     assert read == []
+
+
+def test_a_record_of_another_release_concerns_its_machine_only(product: Product, store: Watched) -> None:
+    """What cannot be read is left alone, fails with its key, and keeps nobody else out."""
+    ids = ("i-0", "i-1", "i-2")
+    seed(product.cloud, ens=[ens_instance(one) for one in ids])
+    key = Key(ACCOUNT, "attach_instances", "AttachInstances", "i-0").text
+    store.inner.swap(key, None, '{"v":2}', DAY)
+    with pytest.raises(NotSettledError, match=r"1 of 3 not settled: i-0 failed.*no record of version 1"):
+        product.attach(custom_event(*ids))
+    assert [attach_count(product, one) for one in ids] == [0, 1, 1]
+    assert store.inner.read(key).text == '{"v":2}'
+
+
+def test_a_store_that_takes_no_more_claims_hides_no_outcome(
+    product: Product, store: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When rights are taken away in the middle, what was done is told, and what was not fails."""
+    product.environ["ENLIST_IDS_PER_CALL"] = "1"
+    ids = ("i-0", "i-1", "i-2")
+    seed(product.cloud, ens=[ens_instance(one) for one in ids])
+    swap = store.swap
+
+    def refusing(key: str, old: str | None, new: str | None, seconds: float) -> bool:
+        if "i-0" not in key:
+            raise ConfigurationError("ENLIST_STORE: host does not allow what is needed")
+        return swap(key, old, new, seconds)
+
+    monkeypatch.setattr(store, "swap", refusing)
+    with pytest.raises(NotSettledError, match=r"2 of 3 not settled: i-1 failed.*ENLIST_STORE.*i-2 failed"):
+        product.attach(custom_event(*ids))
+    assert [attach_count(product, one) for one in ids] == [1, 0, 0]
+
+
+def test_a_store_that_is_lost_after_the_effect_is_asked_once(
+    product: Product, store: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Claims that cannot be settled cost one wait, not one each; what was attached is remembered later."""
+    product.cloud.configure(attach_seconds=600)
+    ids = [f"i-{number}" for number in range(8)]
+    seed(product.cloud, ens=[ens_instance(one) for one in ids])
+    handle, read = product.cloud.handle, store.read
+    asked: list[str] = []
+
+    def handling(request: Any) -> Any:
+        store.broken = store.broken or is_attach(request)
+        return handle(request)
+
+    def reading(key: str) -> Reading:
+        asked.extend([key] if store.broken else [])
+        return read(key)
+
+    monkeypatch.setattr(product.cloud, "handle", handling)
+    monkeypatch.setattr(store, "read", reading)
+    assert product.attach(custom_event(*ids))["counts"] == {"attaching": 8}
+    assert 0 < len(asked) <= 3
+    monkeypatch.undo()
+    store.broken = False
+    product.cloud.advance(LEASE)
+    product.attach(TIMER)
+    assert {(record(store, one) or {})["status"] for one in ids} == {"completed"}

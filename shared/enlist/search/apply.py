@@ -45,7 +45,7 @@ class SearchApplier:
         """
         hold = self._ledger.claim(resource_of(action.pair), retried=action.retry)
         if isinstance(hold, Outcome):
-            return self._outcome(action, hold, self._clock.monotonic()), True
+            return self._outcome(action, hold, self._clock.monotonic()), hold.result is Result.DEFERRED
         first, second = action.pair
         generation = str(int(self._clock.now() // GENERATION_SECONDS))
         request = AddConnectableClusterRequest(

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from fctoolkit.errors import StoreError
+from fctoolkit.errors import UnreadableRecordError
 from fctoolkit.strictjson import JsonError, decode
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Record:
 
 
 def from_text(key: str, text: str) -> Record:
-    """The record that `to_text` wrote. Raises StoreError for any other text, which is left alone."""
+    """The record that `to_text` wrote. Raises UnreadableRecordError for any other text, left alone."""
     try:
         fields = decode(text)
         if not isinstance(fields, dict) or fields.get("v") != _VERSION:
@@ -86,7 +86,7 @@ def from_text(key: str, text: str) -> Record:
             outcome=_text(fields, "outcome"),
         )
     except (JsonError, ValueError):
-        raise StoreError(
+        raise UnreadableRecordError(
             f"{key}: what the store has under this key is no record of version {_VERSION}; it is left alone. "
             "Let all who use the store run one release, or remove it"
         ) from None
