@@ -221,6 +221,7 @@ class Ledger:
             attempts=record.attempts,
             exhausted=record.attempts >= self.limit,
             busy=record.status == "claimed" and now.timestamp() < record.lease_until,
+            unclear=record.status == "claimed" or record.maybe_done,
             reason=record.reason,
             target=str(outcome.get("target", "")),
             region=str(outcome.get("region", "")),

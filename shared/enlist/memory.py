@@ -29,6 +29,7 @@ class Past:
         attempts: how often it was tried, this invocation not included.
         exhausted: that is as often as is allowed.
         busy: another invocation is at it.
+        unclear: nobody said how the last attempt ended.
         reason: why the last attempt that went wrong did.
         target: where it was accepted: a cluster, or the peer.
         region: API region of the target.
@@ -40,6 +41,7 @@ class Past:
     attempts: int
     exhausted: bool = False
     busy: bool = False
+    unclear: bool = False
     reason: str = ""
     target: str = ""
     region: str = ""

@@ -162,3 +162,26 @@ def test_a_store_that_is_lost_after_the_effect_is_asked_once(
     product.cloud.advance(LEASE)
     product.attach(TIMER)
     assert {(record(store, one) or {})["status"] for one in ids} == {"completed"}
+
+
+def test_what_breaks_its_call_keeps_nobody_out(product: Product, store: Watched) -> None:
+    """A machine whose calls never have a clear end keeps out neither its neighbours nor the younger."""
+    ids = [f"i-{number}" for number in range(8)]
+    product.cloud.reset()
+    seed(product.cloud, ens=[ens_instance(one) for one in ids])
+    handle = product.cloud.handle
+
+    def picky(request: Any) -> Any:
+        if is_attach(request) and b'"i-3"' in request.body:
+            product.cloud.add_fault(Fault(service="cs", action="AttachInstances", status=500))
+        return handle(request)
+
+    product.cloud.handle = picky  # type: ignore[method-assign]
+    tick(product)
+    seed(product.cloud, clusters=[], es=[], ens=[ens_instance("i-8", CreationTime="2026-11-21T00:00:00Z")])
+    for _ in range(2):
+        tick(product)
+    assert {one: attach_count(product, one) for one in (*ids, "i-8")} == {
+        **dict.fromkeys((*ids, "i-8"), 1),
+        "i-3": 0,
+    }

@@ -153,11 +153,12 @@ class EdgeApplier:
                 limit = _NO_TIME
                 break
             size = min(size, action.most - accepted)
-            denied = self._claim(progress, waiting[:size])
+            batch = _next_call(action, waiting, size)
+            denied = self._claim(progress, batch)
             for one, verdict in denied.items():
                 yield progress.named(one, verdict)
-            some = tuple(one for one in waiting[:size] if one not in denied)
-            rest = waiting[size:]
+            some = tuple(one for one in batch if one not in denied)
+            rest = waiting[len(batch) :]
             if not some:
                 waiting = rest
                 continue
@@ -291,6 +292,13 @@ class EdgeApplier:
             return frozenset()
         progress.tasks.update(shown.tasks)
         return shown.joining
+
+
+def _next_call(action: Attach, waiting: Sequence[str], size: int) -> Sequence[str]:
+    """Who goes into the next call, at most so many: who has to be alone is."""
+    if waiting[0] in action.alone:
+        return waiting[:1]
+    return [one for one in waiting[:size] if one not in action.alone]
 
 
 def kept_of(binding: EdgeBinding, task_id: str = "", request_id: str = "") -> JsonObject:

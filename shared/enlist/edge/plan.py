@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from enlist.choice import age, as_reported, choose, only_reported, unbound, used_up
@@ -29,6 +30,7 @@ MIN_CPU = 2
 MIN_MEMORY_MIB = 4096
 """The vendor's minimum for an edge node: 2 vCPU and 4 GB."""
 
+_FIRST = datetime.min.replace(tzinfo=UTC)
 _TAKES_NODES = "running"
 _ENDED = frozenset({"deleting", "deleted", "delete_failed", "failed", "removing"})
 
@@ -39,11 +41,12 @@ class Attach:
 
     Attributes:
         binding: says where.
-        instance_ids: which, the oldest first.
+        instance_ids: which, the oldest first, and those of whom an attempt had an unclear end last.
         most: how many may be accepted.
         limit: the reason for the others to wait.
         retried: those that an operator asks for whatever is remembered of them.
         revoked: by instance id, why what is remembered as accepted has failed since.
+        alone: those to be called by themselves: perhaps it was for one of them that a call had no clear end.
     """
 
     binding: EdgeBinding
@@ -52,6 +55,7 @@ class Attach:
     limit: str
     retried: frozenset[str] = frozenset()
     revoked: Mapping[str, str] = field(default_factory=dict[str, str])
+    alone: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +132,25 @@ def _with_pasts(view: EdgeView, retries: Mapping[str, bool], action: Attach) -> 
         for one, past in pasts.items()
         if not retries[one] and (why := _failed_since(view, past, one))
     }
-    return replace(action, retried=frozenset(one for one in pasts if retries[one]), revoked=revoked)
+    return replace(
+        action,
+        retried=frozenset(one for one in pasts if retries[one]),
+        revoked=revoked,
+        alone=frozenset(one for one, past in pasts.items() if past.unclear),
+    )
+
+
+def _in_turn(view: EdgeView, ids: Iterable[str]) -> list[str]:
+    """The ids in their order; those of an unclear end last, first the one that was tried longest ago.
+
+    A machine that always breaks its call would keep out all that are younger, or were called with it.
+    """
+
+    def turn(one: str) -> datetime:
+        past = view.pasts.get(one)
+        return past.at if past is not None and past.unclear else _FIRST
+
+    return sorted(ids, key=turn)
 
 
 def _judge_closer(view: EdgeView, binding: EdgeBinding, instance_id: str, *, retry: bool) -> Outcome | None:
@@ -278,7 +300,7 @@ def _share_out(
     turns = {name: turn for turn, name in enumerate(ready)}
     planned: Counter[str] = Counter()
     for binding in bindings:
-        ids = ready.get(binding.name, ())
+        ids = _in_turn(view, ready.get(binding.name, ()))
         room, no_room = _room(view, binding, planned[binding.cluster])
         if room >= binding.max_per_run:
             room, no_room = binding.max_per_run, Outcome.verdict(Result.DEFERRED, used_up(binding))
