@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from enlist.memory import Past
+from enlist.memory import UNCLEAR_PAUSE, Past
 from enlist.outcomes import Outcome, Result
 from fctoolkit.errors import (
     ClaimError,
@@ -58,7 +58,7 @@ class Hold:
     ) -> None:
         """Made by `Ledger.claim`; without a claim there is nothing to hold.
 
-        `forgotten` says that there was an earlier record, which an operator's request removed.
+        `forgotten` says that there was an earlier record, which was removed so that it begins anew.
         """
         self._claim: Final = claim
         self._ledger: Final = ledger
@@ -129,6 +129,7 @@ class Ledger:
     limit: int
     trouble: ToolkitError | None = None
     _seen: dict[str, Record] = field(default_factory=dict[str, "Record"])
+    _anew: set[str] = field(default_factory=set[str])
 
     def recall(self, resources: Sequence[str], now: datetime, until: Deadline) -> dict[str, Past | None]:
         """What is remembered of these, None where nothing is; those that there was no time for are left out.
@@ -149,6 +150,8 @@ class Ledger:
             found[resource] = self._past(record, now) if record else None
             if record is not None:
                 self._seen[resource] = record
+                if self._begins_anew(record, now):
+                    self._anew.add(resource)
         return found
 
     def claim(self, resource: str, *, retried: bool = False, revoked: str = "") -> Granted:
@@ -164,7 +167,7 @@ class Ledger:
         if self.trouble is not None:
             return _no_claim(self.trouble)
         key, seen = self._key(resource), self._seen.get(resource)
-        forgotten = retried and seen is not None
+        forgotten = seen is not None and (retried or resource in self._anew)
         try:
             if forgotten:
                 self.guard.forget(key, seen=seen)
@@ -207,6 +210,15 @@ class Ledger:
         Hold(claim, self).give_back()
         return past.quarantined(past.reason)
 
+    def _begins_anew(self, record: Record, now: datetime) -> bool:
+        """Whether attempts enough failed, the last of them unclearly, and that was long enough ago.
+
+        Then most likely a service did not answer, and what was asked for is not at fault.
+        """
+        enough = record.attempts >= self.limit and _is_unclear(record)
+        pause_over = record.changed_at + UNCLEAR_PAUSE.total_seconds()
+        return enough and now.timestamp() >= max(pause_over, record.lease_until)
+
     def _key(self, resource: str) -> Key:
         # Nobody without a store pays for what claims need.
         from fctoolkit.idempotency.key import Key  # noqa: PLC0415
@@ -219,14 +231,19 @@ class Ledger:
             done=record.status == "completed",
             at=datetime.fromtimestamp(record.changed_at, UTC),
             attempts=record.attempts,
-            exhausted=record.attempts >= self.limit,
+            exhausted=record.attempts >= self.limit and not self._begins_anew(record, now),
             busy=record.status == "claimed" and now.timestamp() < record.lease_until,
-            unclear=record.status == "claimed" or record.maybe_done,
+            unclear=_is_unclear(record),
             reason=record.reason,
             target=str(outcome.get("target", "")),
             region=str(outcome.get("region", "")),
             task_id=str(outcome.get("taskId", "")),
         )
+
+
+def _is_unclear(record: Record) -> bool:
+    """Whether nobody said how the last attempt ended."""
+    return record.status == "claimed" or record.maybe_done
 
 
 def _told(outcome: str) -> JsonObject:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 LISTS_LAG = timedelta(minutes=15)
 """So long after it was accepted or done, something may be shown by no list and be there all the same."""
 
+UNCLEAR_PAUSE = timedelta(hours=1)
+"""So long a quarantine lasts when nobody knows how the last attempt ended: an outage is nobody's fault."""
+
 
 @dataclass(frozen=True, slots=True)
 class Past:
@@ -27,7 +30,7 @@ class Past:
         done: it was accepted, or done.
         at: when the record was last written.
         attempts: how often it was tried, this invocation not included.
-        exhausted: that is as often as is allowed.
+        exhausted: that is as often as is allowed, for now.
         busy: another invocation is at it.
         unclear: nobody said how the last attempt ended.
         reason: why the last attempt that went wrong did.
@@ -63,6 +66,8 @@ class Past:
     def quarantined(self, reason: str) -> Outcome:
         """The verdict on what has failed too often."""
         why = f"quarantined after {self.attempts} attempts, the last: {reason or 'no reason was kept'}"
-        return Outcome.verdict(
-            Result.HELD, f"{why}. Mend the cause and ask for it over HTTP with retry", attempts=self.attempts
-        )
+        remedy = "Mend the cause and ask for it over HTTP with retry"
+        if self.unclear:
+            why = f"quarantined after {self.attempts} attempts, the last of which had no clear end"
+            remedy = f"It is tried again after {rfc3339(self.at + UNCLEAR_PAUSE)}, or over HTTP with retry"
+        return Outcome.verdict(Result.HELD, f"{why}. {remedy}", attempts=self.attempts)

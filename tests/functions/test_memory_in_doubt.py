@@ -185,3 +185,34 @@ def test_what_breaks_its_call_keeps_nobody_out(product: Product, store: Watched)
         **dict.fromkeys((*ids, "i-8"), 1),
         "i-3": 0,
     }
+
+
+def test_an_outage_shuts_nobody_out_for_good(product: Product, store: Watched) -> None:
+    """A quarantine of which nobody knows the cause ends after an hour, with as many attempts as before."""
+    outage = Fault(service="cs", action="AttachInstances", status=503, times=9999)
+    product.cloud.add_fault(outage)
+    for _ in range(5):
+        tick(product)
+    held = tick(product)
+    assert held["counts"] == {"held": 1, "quarantined": 1}
+    assert "no clear end. It is tried again after 2026-11-22T13:25:00Z" in held["outcomes"][0]["reason"]
+    for _ in range(11):
+        tick(product)
+    assert len(product.writes()) == 6
+    assert (record(store) or {})["attempts"] == 1
+    product.cloud.reset()
+    seed(product.cloud)
+    assert tick(product)["counts"] == {"attaching": 1}
+
+
+def test_a_quarantine_that_has_a_cause_is_not_ended_by_time(product: Product, store: Watched) -> None:
+    """What was refused stays out, also when an attempt before that had no clear end."""
+    product.environ["ENLIST_ATTEMPTS"] = "2"
+    product.cloud.add_fault(Fault(service="cs", action="AttachInstances", status=503))
+    tick(product)
+    product.cloud.add_fault(Fault(service="cs", action="AttachInstances", items={ENS_ID: "InUse"}, times=9))
+    tick(product)
+    product.cloud.advance(5 * DAY)
+    (outcome,) = tick(product)["outcomes"]
+    assert "the last: refused with code InUse" in outcome["reason"]
+    assert len(product.writes()) == 2

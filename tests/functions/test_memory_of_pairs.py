@@ -144,3 +144,18 @@ def test_what_a_dead_run_connected_is_remembered(product: Product, store: Watche
     product.disconnect()
     product.cloud.advance(DAY)
     assert only(product.connect(TIMER))["result"] == "held"
+
+
+def test_an_outage_shuts_no_pair_out_for_good(product: Product, store: Watched) -> None:
+    """Pairs that were quarantined while the service did not answer are connected when it does."""
+    product.environ["ENLIST_ATTEMPTS"] = "2"
+    product.cloud.add_fault(
+        Fault(service="elasticsearch", action="AddConnectableCluster", drop=True, times=8)
+    )
+    for _ in range(2):
+        with pytest.raises(NotSettledError):
+            product.connect(EVENT)
+    assert only(product.connect(EVENT))["result"] == "held"
+    product.cloud.advance(3601)
+    answer = only(product.connect(TIMER))
+    assert answer["result"] == "connected", answer
