@@ -38,7 +38,7 @@ class Assumptions:
         remembered: A8. CS remembers a task for so long.
         skew: A9. The clocks of the function and of CS differ by at most so much.
         others: A10. Nobody else attaches a machine that a binding concerns.
-        token: A11. Elasticsearch remembers a clientToken for so long.
+        token: A11. Elasticsearch remembers a clientToken at least for so long.
         kept: A12. The store keeps what it said it wrote.
         hidden: A13. A cluster that no binding names may be hidden from the function although it has machines.
     """
@@ -51,9 +51,9 @@ class Assumptions:
     ticks: bool = True
     refused_means_nothing: bool = True
     remembered: float = 30 * DAY
-    skew: float = 0.0
+    skew: float = MINUTE
     others: bool = False
-    token: float = DAY
+    token: float = HOUR
     kept: bool = True
     hidden: bool = False
 
@@ -82,7 +82,12 @@ def of_store(store: str) -> Assumptions:
 
 
 def numbered(store: str) -> tuple[Assumption, ...]:
-    """All assumptions, each with the bounds in which only this one does not hold."""
+    """The assumptions made with a store, each with the bounds in which only this one does not hold."""
+    idle = "A12" if store == "none" else "A5"
+    return tuple(one for one in _all(store) if one.number != idle)
+
+
+def _all(store: str) -> tuple[Assumption, ...]:
     base = of_store(store)
     return (
         Assumption(

@@ -269,7 +269,7 @@ class _Call:
         now, bound = scene.engine.now, scene.assumed.late_effect
         if self.action == "AddConnectableCluster" and scene.assumed.token >= HOUR:
             # Its token makes a repeat within the hour the same request.
-            seconds = min(2 * MINUTE, HOUR - now % HOUR - 0.01)
+            seconds = min(2 * MINUTE, HOUR - (now + scene.skew) % HOUR - 0.01)
         elif bound is None:
             seconds = max(0.0, min(scene.lease_of(self._ids) - now, LEASE) - 0.01)
         else:

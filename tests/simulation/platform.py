@@ -109,6 +109,13 @@ class Platform:
             self._again(delivery)
         else:
             scene.note(invocation.name, "returns", _told(result))
+            self._count(result)
+
+    def _count(self, result: JsonValue) -> None:
+        """Counts outcomes, so that it can be seen that all of them occur."""
+        counts = result.get("counts") if isinstance(result, dict) else None
+        for name in counts if isinstance(counts, dict) else ():
+            self.scene.count(f"outcome {name}")
 
     def _time_out(self, invocation: Invocation) -> None:
         if not invocation.strand.dead:

@@ -111,6 +111,7 @@ class Scene:
 
     Attributes:
         page_size: items on a page of a listing at most, whatever was asked for.
+        skew: seconds by which the functions' clock is ahead of the cloud's.
         bound: clusters that a binding names.
         poison: instances for whose sake every call that names them is refused.
         cursed: instances for whose sake no write that names them is answered, or done, until the quiet.
@@ -128,6 +129,7 @@ class Scene:
     assumed: Assumptions
     cloud: SimulatedCloud
     page_size: int = 100
+    skew: float = 0.0
     bound: frozenset[str] = frozenset()
     poison: frozenset[str] = frozenset()
     cursed: frozenset[str] = frozenset()

@@ -142,6 +142,7 @@ class Simulator:
             self._assumed(store),
             SimulatedCloud(engine, signed=self._signed),
         )
+        scene.skew = scene.assumed.skew * (0, 1, -1)[choices.pick("skew", 4, 1, 1)]
         self._scene, self._unique = scene, 0
         with self._still():
             self._play(scene, store)
@@ -245,7 +246,7 @@ class Simulator:
         return cast("HttpClient", self._line)
 
     def _now(self) -> float:
-        return self._scene.engine.now + self._scene.assumed.skew
+        return self._scene.engine.now + self._scene.skew
 
     def _monotonic(self) -> float:
         return self._scene.engine.now

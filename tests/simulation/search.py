@@ -85,7 +85,7 @@ def draw(choices: Choices, assumed: Assumptions) -> SearchPlan:
         [binding, plan],
         {
             "connect_activating_seconds": (0.0, 60.0)[choices.pick("activating", 3, 1)],
-            "token_memory_seconds": assumed.token,
+            "token_memory_seconds": assumed.token * (24, 1)[choices.pick("token", 2, 1)],
             "connected_key": ("instances", "instanceId")[choices.pick("key", 2, 1)],
             "connect_format": ("json", "xml")[choices.pick("format", 3, 1)],
         },

@@ -80,11 +80,11 @@ class SearchJudge:
                 yield "held", f"{one} was tagged {HOLD_TAG} before"
             if len(connections.peers(one)) < self._max_peers:
                 continue
-            if self.scene.assumed.alone:
+            if self.scene.assumed.alone and not any("late effect" in what for what in self.scene.counts):
                 yield "unasked", f"{one} has max_peers"
             else:
-                # Each looks before it connects; of two at once neither sees the other.
-                self.scene.count("max_peers overrun side by side")
+                # Each looks before it connects: two at once do not see each other, nor what is on its way.
+                self.scene.count("max_peers overrun")
         parted = self.history.parted.get(pair)
         retried = max(self.history.retried.get(one, 0.0) for one in pair)
         if parted is None or self.store is None or retried >= parted or who.name.startswith("happening"):
@@ -140,8 +140,8 @@ class SearchJudge:
     def _lacking(self) -> list[frozenset[str]]:
         """Pairs that nothing keeps apart, and that are not connected."""
         connections, most = self.scene.cloud.connections, self._max_peers
-        if self.history.parted and len(self._wanted()) > most:
-            return []  # A pair that was parted may come back, and take the place of another.
+        if self.history.parted and len(self._wanted()) > min(most, self._max_per_run):
+            return []  # A pair that was parted comes back within an hour, and till then takes another's place.
         return [
             pair
             for pair in self._wanted()
