@@ -14,6 +14,7 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
@@ -120,14 +121,14 @@ def _time(moment: float) -> str:
 
 def _plant_bugs(processes: int) -> int:
     """Plants each bug and tells within how many schedules it was caught, from ten seeds."""
-    missed = 0
+    missed, until_found = 0, partial(run, until_found=True)
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         for bug in BUGS:
             starts = [1_000_000 * number for number in range(1, SEEDS_FOR_A_BUG + 1)]
             ranges = [range(start, start + MOST_FOR_A_BUG) for start in starts]
             caught = [
                 some.schedules
-                for some in pool.map(_until_found, [Hunt(bug.store, bug.name)] * len(ranges), ranges)
+                for some in pool.map(until_found, [Hunt(bug.store, bug.name)] * len(ranges), ranges)
                 if some.failing
             ]
             missed += len(caught) < len(ranges)
@@ -135,10 +136,6 @@ def _plant_bugs(processes: int) -> int:
             print(f"{bug.store:7} {bug.name:62} {len(caught):2} of {len(ranges)} seeds {within}", flush=True)
     print("every bug was caught" if not missed else f"{missed} bugs were missed on some seed")
     return 1 if missed else 0
-
-
-def _until_found(hunt: Hunt, seeds: range) -> Sum:
-    return run(hunt, seeds, until_found=True)
 
 
 def _break_assumptions(stores: Sequence[str], schedules: int, processes: int) -> int:

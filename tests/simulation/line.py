@@ -128,7 +128,9 @@ class Line:
         if trouble is not FINE:
             scene.count(trouble.name)
             invocation.troubled = True
-        call = _Call(self, invocation, action, _request(asked, scene.page_size), trouble, place)
+        call = _Call(
+            self, invocation, action, _request(asked, scene.page_size), trouble, place, scene.engine.now
+        )
         if action in WRITES and trouble.travel > 1:
             call.follow()
         scene.engine.wait(trouble.travel)
@@ -200,6 +202,7 @@ class _Call:
     request: Request
     trouble: Trouble
     place: str
+    begun: float
 
     @property
     def shown(self) -> str:
@@ -268,8 +271,9 @@ class _Call:
         scene = self.line.scene
         now, bound = scene.engine.now, scene.assumed.late_effect
         if self.action == "AddConnectableCluster" and scene.assumed.token >= HOUR:
-            # Its token makes a repeat within the hour the same request.
-            seconds = min(2 * MINUTE, HOUR - (now + scene.skew) % HOUR - 0.01)
+            # Its token makes a repeat within the hour in which it was sent the same request.
+            rest = HOUR - (self.begun + scene.skew) % HOUR - (now - self.begun) - 0.01
+            seconds = max(0.0, min(2 * MINUTE, rest))
         elif bound is None:
             seconds = max(0.0, min(scene.lease_of(self._ids) - now, LEASE) - 0.01)
         else:

@@ -141,7 +141,7 @@ class SearchJudge:
         """Pairs that nothing keeps apart, and that are not connected."""
         connections, most = self.scene.cloud.connections, self._max_peers
         if self.history.parted and len(self._wanted()) > min(most, self._max_per_run):
-            return []  # A pair that was parted comes back within an hour, and till then takes another's place.
+            return []  # Who was parted comes back within an hour, and till then takes another's place.
         return [
             pair
             for pair in self._wanted()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.simulation.assumptions import numbered
 from tests.simulation.bugs import BUGS, Bug, planted
 from tests.simulation.hunting import Hunt, run
 from tests.simulation.schedule import STORES, Simulator
@@ -119,6 +120,14 @@ def test_what_is_left_out_for_speed_changes_nothing() -> None:
             assert signed.run(seed, "memory").trace == result.trace
             compared += 1
     assert compared > 5
+
+
+def test_the_assumptions_are_told() -> None:
+    """docs/promises.md has each assumption that the simulator breaks, under its number."""
+    told = (ROOT / "docs" / "promises.md").read_text(encoding="utf-8")
+    for one in (*numbered("none"), *numbered("memory")):
+        (row,) = [line for line in told.splitlines() if line.startswith(f"| {one.number} |")]
+        assert all(word in row for word in one.text.lower().split()[-3:]), one.text
 
 
 def test_what_may_go_wrong_does() -> None:
