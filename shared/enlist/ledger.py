@@ -233,6 +233,7 @@ class Ledger:
             attempts=record.attempts,
             exhausted=record.attempts >= self.limit and not self._begins_anew(record, now),
             busy=record.status == "claimed" and now.timestamp() < record.lease_until,
+            failed=record.status == "failed" and not record.maybe_done,
             unclear=_is_unclear(record),
             reason=record.reason,
             target=str(outcome.get("target", "")),

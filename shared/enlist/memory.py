@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 LISTS_LAG = timedelta(minutes=15)
 """So long after it was accepted or done, something may be shown by no list and be there all the same."""
 
+ATTEMPT_PAUSE = timedelta(minutes=4)
+"""So long after an attempt that failed none is made: an event is delivered again within seconds.
+
+Less than the time between two sweeps, so that each of them may try."""
+
 UNCLEAR_PAUSE = timedelta(hours=1)
 """So long a quarantine lasts when nobody knows how the last attempt ended: an outage is nobody's fault."""
 
@@ -32,6 +37,7 @@ class Past:
         attempts: how often it was tried, this invocation not included.
         exhausted: that is as often as is allowed, for now.
         busy: another invocation is at it.
+        failed: the last attempt surely failed.
         unclear: nobody said how the last attempt ended.
         reason: why the last attempt that went wrong did.
         target: where it was accepted: a cluster, or the peer.
@@ -44,6 +50,7 @@ class Past:
     attempts: int
     exhausted: bool = False
     busy: bool = False
+    failed: bool = False
     unclear: bool = False
     reason: str = ""
     target: str = ""
@@ -62,6 +69,18 @@ class Past:
         came = "somebody took that back" if sure else "it failed since, which is not known, or was taken out"
         why = f"{what} on {rfc3339(self.at)}, and {came}"
         return Outcome.verdict(Result.HELD, f"{why}; ask for it over HTTP with retry")
+
+    def keeps_failing(self, now: datetime, reason: str = "") -> Outcome | None:
+        """The verdict on what failed before, too often or just now; None when it may be tried again."""
+        if self.busy:
+            return None
+        if self.exhausted:
+            return self.quarantined(reason or self.reason)
+        if not self.failed or now - self.at >= ATTEMPT_PAUSE:
+            return None
+        why = f"attempt {self.attempts} failed: {self.reason or 'no reason was kept'}"
+        again = f"a run after {rfc3339(self.at + ATTEMPT_PAUSE)} tries again"
+        return Outcome.verdict(Result.FAILED, f"{why}; {again}", standing=True, attempts=self.attempts)
 
     def quarantined(self, reason: str) -> Outcome:
         """The verdict on what has failed too often."""

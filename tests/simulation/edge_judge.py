@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 from enlist.facts import HOLD_TAG
 from localcloud.services.cs.model import REMOVE
 from tests.simulation.assumptions import DAY
-from tests.simulation.judging import FIRST_SWEEPS, judge_attempts, no_claim_stays, quarantined
+from tests.simulation.judging import (
+    FIRST_SWEEPS,
+    failed_lately,
+    judge_attempts,
+    no_claim_stays,
+    quarantined,
+)
 from tests.simulation.line import FAILED
 
 if TYPE_CHECKING:
@@ -197,6 +203,7 @@ class EdgeJudge:
         return (
             not any(one.quirk for one in self.plan.machines)
             and not self.history.taken
+            and not failed_lately(self.store, self.scene.engine.now)
             and not any(task.failures or task.record["task_type"] == REMOVE for task in tasks)
         )
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from enlist.memory import ATTEMPT_PAUSE
 from fctoolkit.idempotency import Status
-from tests.simulation.assumptions import DAY
+from tests.simulation.assumptions import DAY, MINUTE
 
 if TYPE_CHECKING:
     from fctoolkit.idempotency import Record
@@ -39,6 +40,15 @@ def judge_attempts(scene: Scene, store: SimulatedStore | None, resource: str, at
     for record in records_of(store, resource):
         if record.attempts > attempts:
             scene.violate("quarantine", f"{resource} is tried for the {record.attempts}th time of {attempts}")
+
+
+def failed_lately(store: SimulatedStore | None, now: float) -> bool:
+    """Whether an attempt has surely failed so lately that whoever comes only hears of it."""
+    since = now - ATTEMPT_PAUSE.total_seconds() - MINUTE
+    return any(
+        one.status is Status.FAILED and one.changed_at > since
+        for one in (store.records() if store is not None else [])
+    )
 
 
 def no_claim_stays(scene: Scene, store: SimulatedStore | None) -> None:

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 
 from enlist.facts import HOLD_TAG
 from enlist.search.view import pair_of, resource_of
-from tests.simulation.judging import FIRST_SWEEPS, judge_attempts, no_claim_stays, quarantined
+from tests.simulation.judging import (
+    FIRST_SWEEPS,
+    failed_lately,
+    judge_attempts,
+    no_claim_stays,
+    quarantined,
+)
 from tests.simulation.search import HUB
 
 if TYPE_CHECKING:
@@ -161,6 +167,8 @@ class SearchJudge:
     def ended(self, invocation: Invocation, result: object) -> None:
         """An invocation raises only when something befell it, or the account has something to tell."""
         if not isinstance(result, Exception) or invocation.troubled or self.history.parted:
+            return
+        if failed_lately(self.store, self.scene.engine.now):
             return
         # Where there are more pairs than places, those that find none are told as rejected.
         if len(self._wanted()) <= self._max_peers and not any(one.quirk for one in self.plan.spokes):

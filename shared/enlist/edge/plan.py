@@ -183,7 +183,7 @@ def _remembered(view: EdgeView, instance_id: str, *, retry: bool) -> Outcome | N
     elif retry:
         return None
     failed = _failed_since(view, past, instance_id)
-    return past.quarantined(failed or past.reason) if past.exhausted and not past.busy else None
+    return past.keeps_failing(view.now, failed)
 
 
 def _accepted(view: EdgeView, past: Past, instance_id: str, *, retry: bool) -> Outcome | None:

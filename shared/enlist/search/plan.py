@@ -212,7 +212,7 @@ def _remembered(view: SearchView, past: Past) -> Outcome | None:
         return Outcome.verdict(Result.DEFERRED, "connected before, and not listed yet")
     if past.done:
         return past.taken_away("they were connected")
-    return past.quarantined(past.reason) if past.exhausted and not past.busy else None
+    return past.keeps_failing(view.now)
 
 
 def _readiness(facts: SearchFacts) -> Outcome | None:
