@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.product import Product, seed, still_cloud
+from tests.support.remembering import Watched, remember
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,3 +19,9 @@ def product(tmp_path: Path) -> Product:
     cloud = still_cloud()
     seed(cloud)
     return Product(cloud, tmp_path)
+
+
+@pytest.fixture
+def store(product: Product) -> Watched:
+    """The store of claims that the product has in a test which names this; without it there is none."""
+    return remember(product)

@@ -21,18 +21,13 @@ from tests.support.product import (
     custom_event,
     es_instance,
     http_event,
+    only,
     seed,
     state_of,
     still_cloud,
 )
 
 EVENT = custom_event(ES_ID, kind="search")
-
-
-def only(answer: Any) -> dict[str, Any]:
-    """The one outcome of an answer."""
-    (outcome,) = answer["outcomes"]
-    return outcome  # type: ignore[no-any-return]
 
 
 def connected(product: Product, instance_id: str = ES_ID) -> list[str]:

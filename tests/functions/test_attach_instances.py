@@ -20,6 +20,7 @@ from tests.support.product import (
     custom_event,
     ens_instance,
     http_event,
+    only,
     sample,
     seed,
     state_of,
@@ -27,12 +28,6 @@ from tests.support.product import (
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-def only(answer: Any) -> dict[str, Any]:
-    """The one outcome of an answer."""
-    (outcome,) = answer["outcomes"]
-    return outcome  # type: ignore[no-any-return]
 
 
 def attach_count(product: Product, instance_id: str = ENS_ID) -> int:

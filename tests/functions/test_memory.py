@@ -21,6 +21,7 @@ from tests.support.product import (
     custom_event,
     ens_instance,
     http_event,
+    only,
     seed,
 )
 from tests.support.remembering import (
@@ -32,25 +33,12 @@ from tests.support.remembering import (
     crash,
     is_attach,
     record,
-    remember,
     tick,
 )
 
 EVENT = custom_event(ENS_ID)
 RETRY = {"instances": [ENS_ID], "retry": True}
 LEASE = 90
-
-
-@pytest.fixture
-def store(product: Product) -> Watched:
-    """The store that the product has in these tests."""
-    return remember(product)
-
-
-def only(answer: Any) -> dict[str, Any]:
-    """The one outcome of an answer."""
-    (outcome,) = answer["outcomes"]
-    return outcome  # type: ignore[no-any-return]
 
 
 def look(product: Product) -> dict[str, Any]:

@@ -29,18 +29,11 @@ from tests.support.remembering import (
     crash,
     is_attach,
     record,
-    remember,
     tick,
 )
 
 EVENT = custom_event(ENS_ID)
 LEASE = 90
-
-
-@pytest.fixture
-def store(product: Product) -> Watched:
-    """The store that the product has in these tests."""
-    return remember(product)
 
 
 def ask(product: Product, **options: object) -> dict[str, Any]:

@@ -10,24 +10,12 @@ import pytest
 
 from enlist.errors import NotSettledError
 from localcloud.faults import Fault
-from tests.support.product import ES_ID, HUB_ID, TIMER, Product, custom_event, http_event, state_of
-from tests.support.remembering import DAY, Watched, record, remember
+from tests.support.product import ES_ID, HUB_ID, TIMER, Product, custom_event, http_event, only, state_of
+from tests.support.remembering import DAY, Watched, record
 
 EVENT = custom_event(ES_ID, kind="search")
 LEASE = 90
 PAIR = ":".join(sorted((ES_ID, HUB_ID)))
-
-
-@pytest.fixture
-def store(product: Product) -> Watched:
-    """The store that the product has in these tests."""
-    return remember(product)
-
-
-def only(answer: Any) -> dict[str, Any]:
-    """The one outcome of an answer."""
-    (outcome,) = answer["outcomes"]
-    return outcome  # type: ignore[no-any-return]
 
 
 def ask(product: Product, **options: object) -> dict[str, Any]:

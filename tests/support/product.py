@@ -263,6 +263,12 @@ class _OnTheWay(httpx2.BaseTransport):
         return self._cloud.handle_request(request)
 
 
+def only(answer: Any) -> dict[str, Any]:
+    """The one outcome of an answer."""
+    (outcome,) = answer["outcomes"]
+    return outcome  # type: ignore[no-any-return]
+
+
 def state_of(cloud: LocalCloud, service: str, instance_id: str) -> dict[str, Any]:
     """An instance as the cloud's state shows it."""
     key = "InstanceId" if service == "ens" else "instanceId"
