@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from enlist.facts import HOLD_TAG
 from localcloud.message import Request
-from tests.simulation.assumptions import DAY, HOUR, LEASE, MINUTE, SWEEP
-from tests.simulation.platform import Delivery
-from tests.support.product import TIMER, custom_event, http_event
+from tests.simulation.assumptions import HOUR, MINUTE, SWEEP
+from tests.simulation.script import NEVER, Script
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +30,6 @@ QUIRKS = ("", "hold", "member", "elsewhere", "unbound", "small", "poison", "curs
 that names it is refused; or, until the quiet, no such call is answered."""
 
 LATE = (0.0, 40.0, 4 * MINUTE, 11 * MINUTE)
-NEVER = 400 * DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,72 +215,27 @@ class EdgeHistory:
     taken: set[str] = field(default_factory=set[str])
 
 
-class EdgeScript:
+class EdgeScript(Script):
     """What happens in a schedule: events, ticks, operators, clusters that change."""
 
     def __init__(self, scene: Scene, platform: Platform, plan: EdgePlan, history: EdgeHistory) -> None:
-        self._scene = scene
-        self._platform = platform
+        super().__init__(
+            scene,
+            platform,
+            kind="edge",
+            path="/attach",
+            things=plan.machines,
+            length=plan.length,
+            retried=history.retried,
+        )
         self._plan = plan
         self._history = history
-        self._began = scene.engine.now
 
     def write(self) -> None:
         """Puts everything that happens on the schedule."""
-        for machine in self._plan.machines:
-            self._events(machine)
-        for number in range(1, int(self._plan.length / SWEEP) + 1):
-            self._ticks(f"tick {number}", number * SWEEP)
-        for number in range(self._scene.choices.pick("happenings", 5, 4, 2, 1)):
-            self._happening(f"happening {number + 1}")
+        super().write()
         if self._scene.assumed.others:
             self._somebody_else()
-
-    def tick(self, name: str) -> None:
-        """The timer comes."""
-        self._platform.deliver(Delivery(name, TIMER))
-
-    def again(self, ids: list[str], name: str) -> None:
-        """One more event about these instances."""
-        self._platform.deliver(Delivery(name, custom_event(*ids), retries=3))
-
-    def retry(self, name: str, instance_id: str) -> None:
-        """An operator asks for an instance whatever is remembered of it."""
-        self._history.retried[instance_id] = self._scene.engine.now
-        self._scene.note("somebody", f"asks to retry {instance_id}")
-        self._scene.count("retries asked for")
-        body = {"instances": [instance_id], "retry": True}
-        self._platform.deliver(Delivery(name, http_event(body, path="/attach")))
-
-    def _at(self, seconds: float, action: Callable[[], None]) -> None:
-        self._scene.engine.at(self._began + seconds, action)
-
-    def _events(self, machine: Machine) -> None:
-        """Events of a machine: mostly one when it is ready; also too early, again, late, together, never."""
-        choices = self._scene.choices
-        copies = (1, 2, 3, 0)[choices.pick(f"{machine.instance_id} events", 6, 4, 1, 2)]
-        for copy in range(copies):
-            name = f"event {machine.instance_id}.{copy + 1}"
-            ready = machine.ready if machine.ready < NEVER else 0.0
-            moment = (ready + 1.0, 0.0, SWEEP - 0.3, ready + LEASE)[choices.pick(f"{name} when", 5, 1, 3, 1)]
-            moment += (0.0, 0.1, 0.5, 5.0)[choices.pick(f"{name} after", 4, 3, 2, 1)]
-            ids = [machine.instance_id]
-            if choices.pick(f"{name} all", 5, 1):
-                ids = [one.instance_id for one in self._plan.machines]
-            raw = custom_event(*ids)
-            if choices.pick(f"{name} batch", 6, 1):
-                raw = json.dumps([json.loads(custom_event(one)) for one in ids]).encode()
-            delivery = Delivery(name, raw, retries=3)
-            self._at(moment, partial(self._platform.deliver, delivery))
-
-    def _ticks(self, name: str, moment: float) -> None:
-        if not self._scene.assumed.ticks:
-            return
-        choices = self._scene.choices
-        copies = (1, 0, 2)[choices.pick(f"{name} copies", 7, 2, 1)]
-        late = (0.0, 0.4, 20.0)[choices.pick(f"{name} late", 5, 2, 1)]
-        for copy in range(copies):
-            self._at(moment + late * (copy + 1), partial(self.tick, f"{name}.{copy + 1}"))
 
     def _happening(self, name: str) -> None:
         choices, plan = self._scene.choices, self._plan
@@ -295,8 +247,8 @@ class EdgeScript:
             lambda: self._remove(one),
             lambda: self.retry(name, one),
             lambda: self._busy(ONE, (60.0, 400.0)[choices.pick(f"{name} long", 1, 1)]),
-            lambda: self._platform.deliver(Delivery(name, http_event({}, path="/sweep"))),
-            lambda: self._platform.deliver(Delivery(name, http_event({}, path="/plan"))),
+            self._asked(name, "/sweep"),
+            self._asked(name, "/plan"),
         )
         self._at(when, actions[what])
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from enlist.facts import HOLD_TAG
-from tests.simulation.assumptions import DAY, HOUR, LEASE, MINUTE, SWEEP
-from tests.simulation.platform import Delivery
-from tests.support.product import TIMER, VPC, custom_event, es_instance, http_event
+from tests.simulation.assumptions import HOUR, MINUTE, SWEEP
+from tests.simulation.script import NEVER, Script
+from tests.support.product import VPC, es_instance
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     from tests.simulation.scene import Scene
 
 HUB = "es-hub"
-NEVER = 400 * DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,70 +134,21 @@ class SearchHistory:
     parted: dict[frozenset[str], float] = field(default_factory=dict[frozenset[str], float])
 
 
-class SearchScript:
+class SearchScript(Script):
     """What happens in a schedule: events, ticks, operators."""
 
     def __init__(self, scene: Scene, platform: Platform, plan: SearchPlan, history: SearchHistory) -> None:
-        self._scene = scene
-        self._platform = platform
+        super().__init__(
+            scene,
+            platform,
+            kind="search",
+            path="/connect",
+            things=plan.spokes,
+            length=plan.length,
+            retried=history.retried,
+        )
         self._plan = plan
         self._history = history
-        self._began = scene.engine.now
-
-    def write(self) -> None:
-        """Puts everything that happens on the schedule."""
-        for spoke in self._plan.spokes:
-            self._events(spoke)
-        for number in range(1, int(self._plan.length / SWEEP) + 1):
-            self._ticks(f"tick {number}", number * SWEEP)
-        for number in range(self._scene.choices.pick("happenings", 5, 4, 2, 1)):
-            self._happening(f"happening {number + 1}")
-
-    def tick(self, name: str) -> None:
-        """The timer comes."""
-        self._platform.deliver(Delivery(name, TIMER))
-
-    def retry(self, name: str, instance_id: str) -> None:
-        """An operator asks for an instance whatever is remembered of it."""
-        self._history.retried[instance_id] = self._scene.engine.now
-        self._scene.note("somebody", f"asks to retry {instance_id}")
-        self._scene.count("retries asked for")
-        body = {"instances": [instance_id], "retry": True}
-        self._platform.deliver(Delivery(name, http_event(body, path="/connect")))
-
-    def again(self, ids: list[str], name: str) -> None:
-        """One more event about these instances."""
-        raw = custom_event(*ids, kind="search")
-        self._platform.deliver(Delivery(name, raw, retries=3))
-
-    def _at(self, seconds: float, action: Callable[[], None]) -> None:
-        self._scene.engine.at(self._began + seconds, action)
-
-    def _events(self, spoke: Spoke) -> None:
-        choices = self._scene.choices
-        copies = (1, 2, 3, 0)[choices.pick(f"{spoke.instance_id} events", 6, 4, 1, 2)]
-        for copy in range(copies):
-            name = f"event {spoke.instance_id}.{copy + 1}"
-            ready = spoke.ready if spoke.ready < NEVER else 0.0
-            moment = (ready + 1.0, 0.0, SWEEP - 0.3, ready + LEASE)[choices.pick(f"{name} when", 5, 1, 3, 1)]
-            moment += (0.0, 0.1, 0.5, 5.0)[choices.pick(f"{name} after", 4, 3, 2, 1)]
-            ids = [spoke.instance_id]
-            if choices.pick(f"{name} all", 5, 1):
-                ids = [one.instance_id for one in self._plan.spokes]
-            raw = custom_event(*ids, kind="search")
-            if choices.pick(f"{name} batch", 6, 1):
-                raw = json.dumps([json.loads(custom_event(one, kind="search")) for one in ids]).encode()
-            delivery = Delivery(name, raw, retries=3)
-            self._at(moment, partial(self._platform.deliver, delivery))
-
-    def _ticks(self, name: str, moment: float) -> None:
-        if not self._scene.assumed.ticks:
-            return
-        choices = self._scene.choices
-        copies = (1, 0, 2)[choices.pick(f"{name} copies", 7, 2, 1)]
-        late = (0.0, 0.4, 20.0)[choices.pick(f"{name} late", 5, 2, 1)]
-        for copy in range(copies):
-            self._at(moment + late * (copy + 1), partial(self.tick, f"{name}.{copy + 1}"))
 
     def _happening(self, name: str) -> None:
         choices, spokes = self._scene.choices, self._plan.spokes
@@ -210,8 +158,8 @@ class SearchScript:
             lambda: self._hold(one),
             lambda: self._part(one),
             lambda: self.retry(name, one),
-            lambda: self._platform.deliver(Delivery(name, http_event({}, path="/sweep"))),
-            lambda: self._platform.deliver(Delivery(name, http_event({}, path="/plan"))),
+            self._asked(name, "/sweep"),
+            self._asked(name, "/plan"),
         )
         self._at(when, actions[choices.pick(f"{name} what", 3, 4, 2, 2, 1)])
 
