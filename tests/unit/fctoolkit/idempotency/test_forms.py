@@ -239,9 +239,18 @@ def test_a_task_cancelled_at_work_fails_its_claim() -> None:
     bench = Bench(MemoryStore())
 
     async def main() -> None:
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.05), background.claimed(bench.guard(), key()):
+        at_work = asyncio.Event()
+
+        async def work() -> None:
+            async with background.claimed(bench.guard(), key()):
+                at_work.set()
                 await asyncio.sleep(20)
+
+        task = asyncio.create_task(work())
+        await at_work.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
 
     asyncio.run(main())
     record = bench.guard().look(key())
