@@ -153,7 +153,7 @@ class EdgeJudge:
             return []
         now = self.scene.engine.now
         cluster = self.scene.cloud.clusters[binding["cluster"]]
-        if len(cluster.members(now)) >= self.plan.behaviour["node_quota"]:
+        if self._is_full(cluster):
             return []
         return [
             one.instance_id
@@ -165,6 +165,13 @@ class EdgeJudge:
             and one.instance_id not in self._given_up()
         ]
 
+    def _target_of(self, machine: Machine) -> Cluster:
+        binding = next(one for one in self.plan.bindings if one["name"] == machine.tag)
+        return self.scene.cloud.clusters[binding["cluster"]]
+
+    def _is_full(self, cluster: Cluster) -> bool:
+        return len(cluster.members(self.scene.engine.now)) >= int(self.plan.behaviour["node_quota"])
+
     def _given_up(self) -> list[str]:
         """Machines in quarantine that nothing else keeps out."""
         return [
@@ -172,6 +179,7 @@ class EdgeJudge:
             for one in self.plan.machines
             if quarantined(self.store, one.instance_id, self.plan.attempts)
             and not self._excused(one)
+            and not self._is_full(self._target_of(one))
             and not any(
                 _node(c, one.instance_id, self.scene.engine.now) for c in self.scene.cloud.clusters.values()
             )
