@@ -13,9 +13,8 @@ import json
 import logging
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from http import HTTPStatus
-from itertools import count
 from random import random
 from typing import TYPE_CHECKING, TypeAlias, cast
 from urllib.parse import quote
@@ -31,7 +30,8 @@ from fctoolkit.answers import (
 )
 from fctoolkit.clock import SYSTEM_CLOCK, Clock, Deadline
 from fctoolkit.errors import AnswerError, ApiError, ApiFailure, ConfigurationError, TransientError
-from fctoolkit.retry import ERRORS, LEAVE_DOUBT, FailedAttempt, FailureKind, RetryPolicy, classify
+from fctoolkit.repeating import DEFAULT_POLICY, Failed, repeated
+from fctoolkit.retry import ERRORS, LEAVE_DOUBT, FailureKind, RetryPolicy, classify
 from fctoolkit.signing import canonical_query
 from fctoolkit.transport import AcsAuth, HttpClient, NoReply, Reply, ServiceTime, exchange, new_nonce
 
@@ -41,11 +41,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_TOO_LATE = "too little time was left to begin"
 _PATH = re.compile(r"/[^?#\s]*")
 _ENDPOINT = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
-
-DEFAULT_POLICY = RetryPolicy()
 
 
 def path_of(template: str, /, **ids: str) -> str:
@@ -255,17 +252,6 @@ class ApiClient:
         return ApiSession(self._means, credentials, deadline)
 
 
-@dataclass(frozen=True, slots=True)
-class _Failed:
-    """An attempt that failed: what to raise, and what the retry policy needs to know."""
-
-    failure: ApiFailure
-    kind: FailureKind
-    error: type[ApiError]
-    never_sent: bool = False
-    retry_after: float = 0.0
-
-
 class ApiSession:
     """The calls of one invocation; made by `ApiClient.session`."""
 
@@ -287,30 +273,19 @@ class ApiSession:
             AccessDeniedError, PermanentError: refused; repeating it cannot help.
             AnswerError: 2xx with a body that is no JSON object and no XML; `maybe_done` is true.
         """
-        means, deadline = self._means, self._deadline
-        maybe_done = redated = False
-        error: ApiError = TransientError(
-            ApiFailure(request.action, request.host, code="deadline", message=_TOO_LATE, attempts=0)
+        means = self._means
+        return repeated(
+            lambda number: self._attempt(request, number),
+            action=request.action,
+            host=request.host,
+            repeatable=request.repeatable,
+            deadline=self._deadline,
+            clock=means.clock,
+            policy=means.policy,
+            random=means.random,
         )
-        for number in count(1):
-            if deadline.remaining() < means.policy.least:
-                break
-            outcome = self._attempt(request, number)
-            if isinstance(outcome, ApiAnswer):
-                return outcome
-            maybe_done = maybe_done or outcome.failure.maybe_done
-            error = outcome.error(replace(outcome.failure, maybe_done=maybe_done))
-            failed = FailedAttempt(
-                outcome.kind, number, request.repeatable, outcome.never_sent, redated, outcome.retry_after
-            )
-            wait = means.policy.wait(failed, remaining=deadline.remaining(), random=means.random())
-            if wait is None:
-                break
-            redated = redated or outcome.kind is FailureKind.EXPIRED_DATE
-            means.clock.sleep(wait)
-        raise error
 
-    def _attempt(self, request: ApiRequest, number: int) -> ApiAnswer | _Failed:
+    def _attempt(self, request: ApiRequest, number: int) -> ApiAnswer | Failed:
         started = self._means.clock.monotonic()
         headers = {"accept": "application/json", "x-acs-action": request.action}
         headers["x-acs-version"] = request.version
@@ -334,7 +309,7 @@ class ApiSession:
         self._report(outcome, number, self._means.clock.monotonic() - started)
         return outcome
 
-    def _unanswered(self, request: ApiRequest, reply: NoReply, number: int) -> ApiAnswer | _Failed:
+    def _unanswered(self, request: ApiRequest, reply: NoReply, number: int) -> ApiAnswer | Failed:
         failure = ApiFailure(
             request.action,
             request.host,
@@ -343,9 +318,9 @@ class ApiSession:
             attempts=number,
             maybe_done=not reply.never_sent,
         )
-        return _Failed(failure, FailureKind.TRANSIENT, TransientError, never_sent=reply.never_sent)
+        return Failed(failure, FailureKind.TRANSIENT, TransientError, never_sent=reply.never_sent)
 
-    def _answered(self, request: ApiRequest, reply: Reply, number: int) -> ApiAnswer | _Failed:
+    def _answered(self, request: ApiRequest, reply: Reply, number: int) -> ApiAnswer | Failed:
         try:
             payload = read_payload(reply.body)
         except UnreadableBodyError as reason:
@@ -359,13 +334,13 @@ class ApiSession:
                 attempts=number,
                 maybe_done=True,
             )
-            return _Failed(failure, FailureKind.PERMANENT, AnswerError)
+            return Failed(failure, FailureKind.PERMANENT, AnswerError)
         request_id = request_id_of(reply.headers, payload)
         return ApiAnswer(
             request.action, request.host, reply.status, request_id, payload, reply.headers, number
         )
 
-    def _refused(self, request: ApiRequest, reply: Reply, number: int) -> ApiAnswer | _Failed:
+    def _refused(self, request: ApiRequest, reply: Reply, number: int) -> ApiAnswer | Failed:
         said = read_error(reply.headers, reply.body)
         kind = classify(said.code, reply.status)
         if kind is FailureKind.EXPIRED_DATE:
@@ -381,13 +356,13 @@ class ApiSession:
             attempts=number,
             maybe_done=kind in LEAVE_DOUBT,
         )
-        return _Failed(failure, kind, ERRORS[kind], retry_after=retry_after_of(reply.headers))
+        return Failed(failure, kind, ERRORS[kind], retry_after=retry_after_of(reply.headers))
 
     def _for_people(self, text: str) -> str:
         """Masked first, shortened then: a cut through a secret would leave the first half of it."""
         return shorten(self._credentials.mask(text))
 
-    def _report(self, outcome: ApiAnswer | _Failed, number: int, seconds: float) -> None:
+    def _report(self, outcome: ApiAnswer | Failed, number: int, seconds: float) -> None:
         said = outcome if isinstance(outcome, ApiAnswer) else outcome.failure
         code = said.code or f"http_{said.status}" if isinstance(said, ApiFailure) else ""
         report = AttemptReport(said.action, said.host, number, said.status, code, said.request_id, seconds)

@@ -10,13 +10,12 @@ import secrets
 import time
 from dataclasses import dataclass
 from datetime import UTC
-from email.utils import formatdate, parsedate_to_datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import parse_qsl
 
 import httpx2
 
-from fctoolkit.mns.signing import authorization
 from fctoolkit.signing import is_signed_header, sha256_hex, sign
 
 if TYPE_CHECKING:
@@ -151,34 +150,20 @@ class AcsAuth(httpx2.Auth):
         yield request
 
 
-class MnsAuth(httpx2.Auth):
-    """Signs each request on its way out as MNS (Simple Message Queue) wants it.
-
-    Sets `date`, with STS `security-token`, and `authorization`. Signed are method, path and query as they are
-    on the wire, content type and the `x-mns-*` headers.
+class HeaderAuth(httpx2.Auth):
+    """Adds to each request on its way out the headers that `sign` makes of it.
 
     Args:
-        credentials: whose signature it is.
-        now: wall clock, seconds since the epoch; the service allows 15 minutes of difference.
+        sign: of the method, of path and query as they are on the wire, and of the headers so far.
     """
 
-    def __init__(self, credentials: Credentials, *, now: Callable[[], float] = time.time) -> None:
-        self._credentials = credentials
-        self._now = now
+    def __init__(self, sign: Callable[[str, str, Mapping[str, str]], Mapping[str, str]]) -> None:
+        self._sign = sign
 
     def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
         """Yields the request once, signed."""
-        headers = request.headers
-        headers["date"] = formatdate(self._now(), usegmt=True)
-        if self._credentials.security_token is not None:
-            headers["security-token"] = self._credentials.security_token
-        headers["authorization"] = authorization(
-            method=request.method,
-            resource=request.url.raw_path.decode("ascii"),
-            headers=dict(headers),
-            access_key_id=self._credentials.access_key_id,
-            access_key_secret=self._credentials.access_key_secret,
-        )
+        resource = request.url.raw_path.decode("ascii")
+        request.headers.update(self._sign(request.method, resource, dict(request.headers)))
         yield request
 
 
@@ -229,7 +214,7 @@ def exchange(
     url: str,
     headers: Mapping[str, str],
     body: bytes | None,
-    auth: AcsAuth | MnsAuth,
+    auth: AcsAuth | HeaderAuth,
     deadline: Deadline,
 ) -> Reply | NoReply:
     """Sends one request and reads its answer, within the time that is left.

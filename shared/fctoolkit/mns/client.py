@@ -7,25 +7,25 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from email.utils import formatdate
 from http import HTTPStatus
-from random import random
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
 from fctoolkit.answers import read_error, shorten
-from fctoolkit.client import DEFAULT_POLICY, path_of
+from fctoolkit.client import path_of
 from fctoolkit.clock import SYSTEM_CLOCK, Clock, Deadline
 from fctoolkit.errors import (
     AnswerError,
-    ApiError,
     ApiFailure,
     ConfigurationError,
     PermanentError,
     TransientError,
 )
-from fctoolkit.mns.signing import VERSION
-from fctoolkit.retry import ERRORS, LEAVE_DOUBT, FailedAttempt, FailureKind, classify
-from fctoolkit.transport import MnsAuth, NoReply, exchange
+from fctoolkit.mns.signing import VERSION, signed_headers
+from fctoolkit.repeating import Failed, repeated
+from fctoolkit.retry import ERRORS, LEAVE_DOUBT, FailureKind, classify
+from fctoolkit.transport import HeaderAuth, NoReply, exchange
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,8 +118,9 @@ class Queue:
         self.name = name
         self._http, self._credentials, self._clock = http, credentials, clock
         self._endpoint = endpoint
+        self._host = endpoint.partition("://")[2]
         self._path = path_of("/queues/{name}", name=name)
-        self._auth = MnsAuth(credentials, now=clock.now)
+        self._auth = HeaderAuth(self._signed)
 
     def attributes(self) -> QueueAttributes:
         """How the queue stands."""
@@ -196,48 +197,45 @@ class Queue:
     def _call(self, action: str, method: str, target: str) -> Reply:
         """One call, repeated where that is worth it; each of these does no more when it is done twice."""
         deadline = Deadline.after(_CALL_SECONDS, self._clock)
-        number = 0
-        while True:
-            number += 1
-            reply = exchange(
-                self._http,
-                method=method,
-                url=f"{self._endpoint}{target}",
-                headers={"x-mns-version": VERSION, "content-type": "text/xml"},
-                body=None,
-                auth=self._auth,
-                deadline=deadline,
-            )
-            if not isinstance(reply, NoReply) and reply.status // 100 == HTTPStatus.OK // 100:
-                return reply
-            kind, error, failure = self._failure(action, reply, number)
-            never_sent = isinstance(reply, NoReply) and reply.never_sent
-            failed = FailedAttempt(kind, number, True, never_sent)  # noqa: FBT003 - see the docstring
-            wait = DEFAULT_POLICY.wait(failed, remaining=deadline.remaining(), random=random())  # noqa: S311
-            if wait is None:
-                raise error(failure)
-            self._clock.sleep(wait)
+        return repeated(
+            lambda number: self._attempt(action, method, target, deadline, number),
+            action=action,
+            host=self._host,
+            repeatable=True,
+            deadline=deadline,
+            clock=self._clock,
+        )
 
-    def _failure(
-        self, action: str, reply: Reply | NoReply, number: int
-    ) -> tuple[FailureKind, type[ApiError], ApiFailure]:
-        host = self._endpoint.partition("://")[2]
+    def _attempt(
+        self, action: str, method: str, target: str, deadline: Deadline, number: int
+    ) -> Reply | Failed:
+        reply = exchange(
+            self._http,
+            method=method,
+            url=f"{self._endpoint}{target}",
+            headers={"x-mns-version": VERSION, "content-type": "text/xml"},
+            body=None,
+            auth=self._auth,
+            deadline=deadline,
+        )
         if isinstance(reply, NoReply):
             failure = ApiFailure(
                 action,
-                host,
+                self._host,
                 code=reply.code,
                 message=reply.message,
                 attempts=number,
                 maybe_done=not reply.never_sent,
             )
-            return FailureKind.TRANSIENT, TransientError, failure
+            return Failed(failure, FailureKind.TRANSIENT, TransientError, reply.never_sent)
+        if reply.status // 100 == HTTPStatus.OK // 100:
+            return reply
         said = read_error(reply.headers, reply.body)
         kind = _KINDS.get(said.code) or classify(said.code, reply.status)
         mask = self._credentials.mask
         failure = ApiFailure(
             action,
-            host,
+            self._host,
             reply.status,
             shorten(mask(said.code)),
             shorten(mask(said.message)),
@@ -245,7 +243,11 @@ class Queue:
             attempts=number,
             maybe_done=kind in LEAVE_DOUBT,
         )
-        return kind, ERRORS[kind], failure
+        return Failed(failure, kind, ERRORS[kind])
+
+    def _signed(self, method: str, resource: str, headers: Mapping[str, str]) -> dict[str, str]:
+        date = formatdate(self._clock.now(), usegmt=True)
+        return signed_headers(method, resource, headers, date=date, credentials=self._credentials)
 
     def _read(self, action: str, reply: Reply, name: str) -> list[Mapping[str, str]]:
         """The fields of each element of that name, at least one; texts exactly as they came."""
@@ -262,9 +264,10 @@ class Queue:
         return [{_local(field.tag): field.text or "" for field in one} for one in found]
 
     def _unreadable(self, action: str, reply: Reply) -> AnswerError:
-        host = self._endpoint.partition("://")[2]
         message = "not the XML that the API documents"
-        return AnswerError(ApiFailure(action, host, reply.status, "unreadable", message, maybe_done=True))
+        return AnswerError(
+            ApiFailure(action, self._host, reply.status, "unreadable", message, maybe_done=True)
+        )
 
 
 def _local(tag: str) -> str:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from fctoolkit.credentials import Credentials
+
 VERSION = "2015-06-06"
 """The API's version, which each request carries as `x-mns-version`."""
 
@@ -39,3 +41,28 @@ def authorization(
     text = string_to_sign(method, resource, headers)
     digest = hmac.new(access_key_secret.encode(), text.encode(), hashlib.sha1).digest()
     return f"MNS {access_key_id}:{base64.b64encode(digest).decode()}"
+
+
+def signed_headers(
+    method: str, resource: str, headers: Mapping[str, str], *, date: str, credentials: Credentials
+) -> dict[str, str]:
+    """The headers that sign a request: `date`, with STS `security-token`, and `authorization`.
+
+    Args:
+        method: as for `string_to_sign`, like the next two.
+        resource: path and query.
+        headers: the others of the request.
+        date: the moment as HTTP writes it; the service allows 15 minutes of difference.
+        credentials: whose signature it is.
+    """
+    added = {"date": date}
+    if credentials.security_token is not None:
+        added["security-token"] = credentials.security_token
+    added["authorization"] = authorization(
+        method=method,
+        resource=resource,
+        headers={**headers, **added},
+        access_key_id=credentials.access_key_id,
+        access_key_secret=credentials.access_key_secret,
+    )
+    return added
