@@ -11,8 +11,9 @@ from enlist.facts import HOLD_TAG, rfc3339
 from enlist.outcomes import UNSETTLED, Outcome, Result
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from enlist.signals import Signal
     from fctoolkit.jsontypes import FrozenJson
 
 _Binding = TypeVar("_Binding", bound=Binding)
@@ -20,7 +21,8 @@ _Binding = TypeVar("_Binding", bound=Binding)
 MOST_EXPLAINED = 10
 """Bindings of which a reason says why they do not match: an account may have many, and more strangers."""
 
-_FIRST = datetime.min.replace(tzinfo=UTC)
+FIRST = datetime.min.replace(tzinfo=UTC)
+"""Before every time that there is."""
 
 
 class Facts(Protocol):
@@ -103,7 +105,15 @@ def used_up(binding: Binding) -> str:
 def age(facts: Facts | None, instance_id: str) -> tuple[datetime, str]:
     """What instances are sorted by: the oldest first, those of unknown age before them."""
     created_at = facts.created_at if facts is not None else None
-    return (created_at or _FIRST, instance_id)
+    return (created_at or FIRST, instance_id)
+
+
+def in_turn(signals: Iterable[Signal], instances: Mapping[str, Facts]) -> dict[str, bool]:
+    """The signalled ids, the oldest first; and of each whether one of its signals asks for a retry."""
+    retries: dict[str, bool] = {}
+    for signal in signals:
+        retries[signal.instance_id] = retries.get(signal.instance_id, False) or signal.retry
+    return {one: retries[one] for one in sorted(retries, key=lambda one: age(instances.get(one), one))}
 
 
 def _kept_out(facts: Facts, binding: Binding) -> tuple[Result, str] | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from enlist.memory import UNCLEAR_PAUSE, Past
 from enlist.outcomes import Outcome, Result
+from enlist.troubles import Trouble
 from fctoolkit.errors import (
     ClaimError,
     ConfigurationError,
@@ -24,7 +25,7 @@ from fctoolkit.errors import (
 from fctoolkit.strictjson import JsonError, decode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from fctoolkit.clock import Deadline
     from fctoolkit.idempotency.guard import Claim, Guard
@@ -109,6 +110,21 @@ Granted: TypeAlias = Hold | Outcome
 """A hold, or the verdict on what may not be done now."""
 
 
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """What came of asking the store what it remembers.
+
+    Attributes:
+        pasts: of those of which anything is remembered.
+        asked: those that it was asked about; all of them when that went wrong.
+        trouble: why it could not be asked; concerns them all.
+    """
+
+    pasts: Mapping[str, Past]
+    asked: Sequence[str]
+    trouble: Trouble | None = None
+
+
 @dataclass(slots=True)
 class Ledger:
     """Claims and memories of one job in one invocation. Not shared between threads.
@@ -131,28 +147,30 @@ class Ledger:
     _seen: dict[str, Record] = field(default_factory=dict[str, "Record"])
     _anew: set[str] = field(default_factory=set[str])
 
-    def recall(self, resources: Sequence[str], now: datetime, until: Deadline) -> dict[str, Past | None]:
-        """What is remembered of these, None where nothing is; those that there was no time for are left out.
+    def recall(self, resources: Sequence[str], now: datetime, until: Deadline) -> Recalled:
+        """What is remembered of these, the first ones when there is no time for all.
 
         What cannot be read is as if it were nothing: it cannot be claimed, and says why when somebody tries.
-        Raises StoreError, ClaimError.
         """
+        pasts: dict[str, Past] = {}
         if self.guard is None:
-            return dict.fromkeys(resources)
-        found: dict[str, Past | None] = {}
-        for resource in resources:
+            return Recalled(pasts, resources)
+        for place, resource in enumerate(resources):
             if until.remaining() <= 0:
-                break
+                return Recalled(pasts, resources[:place])
             try:
                 record = self.guard.look(self._key(resource))
             except UnreadableRecordError:
-                record = None
-            found[resource] = self._past(record, now) if record else None
+                continue
+            except (StoreError, ClaimError) as error:
+                reason = f"what was done before could not be read: {error}"
+                return Recalled({}, resources, Trouble(Result.FAILED, reason))
             if record is not None:
+                pasts[resource] = self._past(record, now)
                 self._seen[resource] = record
                 if self._begins_anew(record, now):
                     self._anew.add(resource)
-        return found
+        return Recalled(pasts, resources)
 
     def claim(self, resource: str, *, retried: bool = False, revoked: str = "") -> Granted:
         """Claims one instance or pair directly before it is acted on.

@@ -12,7 +12,7 @@ from fctoolkit.strictjson import shorten
 from tools.signed import UnreachableError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from fctoolkit.jsontypes import JsonValue
     from tools.signed import Answer, Caller
@@ -57,19 +57,45 @@ class Target(Protocol):
         ...
 
 
-class HttpTarget:
-    """A function's HTTP trigger. A repeat of what is done does nothing, so an event may be sent again."""
+class _Posted:
+    """One address. A repeat of what is done does nothing, so an event may be sent again."""
 
-    def __init__(self, caller: Caller, url: str) -> None:
-        self._caller = caller
-        self.name = url
+    def __init__(self, caller: Caller, name: str, url: str, headers: Mapping[str, str]) -> None:
+        self._caller, self._url, self._headers = caller, url, headers
+        self.name = name
 
     def send(self, event: bytes) -> Verdict:
         """POSTs the event as the body."""
         try:
-            return verdict_of(self._caller.send("POST", self.name, event))
+            return verdict_of(self._caller.send("POST", self._url, event, self._headers))
         except UnreachableError as error:
             return Verdict("failed", str(error), hopeless=True)
+
+
+class HttpTarget(_Posted):
+    """A function's HTTP trigger."""
+
+    def __init__(self, caller: Caller, url: str) -> None:
+        super().__init__(caller, url, url, {})
+
+
+class FunctionTarget(_Posted):
+    """A function, by FC's InvokeFunction. The call is synchronous: it makes no new dead letter.
+
+    Args:
+        caller: signs.
+        endpoint: such as `https://ACCOUNT.cn-hangzhou.fc.aliyuncs.com`.
+        function: its name.
+    """
+
+    def __init__(self, caller: Caller, endpoint: str, function: str) -> None:
+        path = path_of(f"/{VERSION}/functions/{{function}}/invocations", function=function)
+        headers = {
+            "content-type": "application/octet-stream",
+            "x-acs-action": "InvokeFunction",
+            "x-acs-version": VERSION,
+        }
+        super().__init__(caller, f"function {function}", endpoint + path, headers)
 
 
 class EveryTarget:
@@ -92,33 +118,6 @@ class EveryTarget:
         return min(verdicts, key=lambda verdict: _WORST_FIRST.index(verdict.outcome))
 
 
-class FunctionTarget:
-    """A function, by FC's InvokeFunction. The call is synchronous: it makes no new dead letter.
-
-    Args:
-        caller: signs.
-        endpoint: such as `https://ACCOUNT.cn-hangzhou.fc.aliyuncs.com`.
-        function: its name.
-    """
-
-    def __init__(self, caller: Caller, endpoint: str, function: str) -> None:
-        self._caller = caller
-        self._url = endpoint + path_of(f"/{VERSION}/functions/{{function}}/invocations", function=function)
-        self.name = f"function {function}"
-
-    def send(self, event: bytes) -> Verdict:
-        """Invokes the function with the event."""
-        headers = {
-            "content-type": "application/octet-stream",
-            "x-acs-action": "InvokeFunction",
-            "x-acs-version": VERSION,
-        }
-        try:
-            return verdict_of(self._caller.send("POST", self._url, event, headers))
-        except UnreachableError as error:
-            return Verdict("failed", str(error), hopeless=True)
-
-
 def verdict_of(answer: Answer) -> Verdict:
     """What an answer of a trigger, or of InvokeFunction, says about the event. Only 2xx settles it.
 
@@ -126,9 +125,8 @@ def verdict_of(answer: Answer) -> Verdict:
     """
     kind = answer.headers.get("x-fc-error-type", "")
     if not kind and answer.status // 100 == HTTPStatus.OK // 100:
-        return (
-            Verdict("ignored", _foreign(answer.content)) if _foreign(answer.content) else Verdict("settled")
-        )
+        foreign = _foreign(answer.content)
+        return Verdict("ignored", foreign) if foreign else Verdict("settled")
     reason = shorten(
         " ".join(f"HTTP {answer.status} {kind} {_reason(answer.content)}".split()), REASON_LENGTH
     )

@@ -13,6 +13,7 @@ from enlist.clients.cs import (
     Task,
     TaskState,
 )
+from enlist.edge.history import failure
 from enlist.edge.lookagain import look_again
 from enlist.ledger import Hold, Ledger
 from enlist.outcomes import Outcome, Result
@@ -275,8 +276,9 @@ class EdgeApplier:
             progress.holds[one].done(kept_of(sent.binding, task_id, sent.request_id))
         error = sent.result
         if isinstance(error, ApiError) and not error.failure.maybe_done:
+            blamed = progress.blames_instance(sent)
             for one in sent.ids:
-                if progress.blames_instance(sent):
+                if blamed:
                     progress.holds[one].failed(str(error))
                 else:
                     progress.holds[one].give_back()
@@ -357,5 +359,5 @@ def _after_answer(
     if state is TaskState.SUCCESS:
         return Result.ATTACHED, f"task {answer.task_id} has succeeded"
     if task is not None and (state is TaskState.FAILED or task.overall is TaskState.FAILED):
-        return Result.FAILED, f"task {answer.task_id} failed: {task.why() or 'no error given'}"
+        return Result.FAILED, failure(task)
     return Result.ATTACHING, f"accepted as task {answer.task_id or 'without id'}"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from enlist.clients.cs import Cluster, CsClient, Node, Task, TaskState
 from enlist.clients.wire import PAGE_SIZE
-from enlist.edge.history import NODE_LIST_LAG, ended_within, hides_somebody, is_removal
+from enlist.edge.history import ended_within, hides_somebody, is_current, is_removal
 from enlist.edge.view import ClusterView
 from enlist.troubles import is_not_found
 from fctoolkit.errors import AccessDeniedError, ApiError
@@ -152,8 +152,7 @@ class ClusterLook:
         return frozenset(
             part.data
             for task in self.tasks.values()
-            if not is_removal(task)
-            and (task.overall is TaskState.UNFINISHED or ended_within(task, NODE_LIST_LAG, self._now))
+            if not is_removal(task) and is_current(task, self._now)
             for part in task.parts
             if task.state_of(part.data) is not TaskState.FAILED and part.data not in self.nodes
         )

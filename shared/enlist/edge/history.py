@@ -58,12 +58,14 @@ def ended_within(task: Task, span: timedelta, now: datetime) -> bool:
     return moment is None or now - moment < span
 
 
+def is_current(task: Task, now: datetime) -> bool:
+    """True for a task that goes on, or ended so lately that no node list need show its effect."""
+    return task.overall is TaskState.UNFINISHED or ended_within(task, NODE_LIST_LAG, now)
+
+
 def hides_somebody(task: Task, now: datetime) -> bool:
     """True for a task that may be attaching an instance, or just have attached it, and does not say which."""
-    if task.parts or not may_attach(task):
-        return False
-    recent = TASK_MEMORY if task.overall is TaskState.UNFINISHED else NODE_LIST_LAG
-    return ended_within(task, recent, now)
+    return not task.parts and may_attach(task) and _may_act_unsaid(task, now)
 
 
 def newest_first(tasks: Iterable[Task]) -> tuple[Task, ...]:
@@ -117,8 +119,7 @@ def _without_effect(task: Task, instance_id: str) -> bool:
 
 def _has_just_attached(task: Task, instance_id: str, now: datetime) -> bool:
     # A task that goes on for others has no end yet that could be long ago.
-    is_late = task.overall is not TaskState.UNFINISHED and not ended_within(task, NODE_LIST_LAG, now)
-    return not is_removal(task) and task.state_of(instance_id) is TaskState.SUCCESS and not is_late
+    return not is_removal(task) and task.state_of(instance_id) is TaskState.SUCCESS and is_current(task, now)
 
 
 def _unfinished(task: Task, cluster_id: str) -> tuple[Result, str]:
@@ -158,7 +159,9 @@ def failed_lately(task: Task, now: datetime) -> tuple[Result, str] | None:
 
 def keeps_silent(task: Task, instance_id: str, now: datetime) -> bool:
     """True for a task that was to attach the instance, and may be doing so or just have done so unsaid."""
-    if task.state_of(instance_id) is not None:
-        return False
-    recent = TASK_MEMORY if task.overall is TaskState.UNFINISHED else NODE_LIST_LAG
-    return ended_within(task, recent, now)
+    return task.state_of(instance_id) is None and _may_act_unsaid(task, now)
+
+
+def _may_act_unsaid(task: Task, now: datetime) -> bool:
+    """True for a task that may still be at it, or has just ended. One that goes on for a day hangs."""
+    return is_current(task, now) and ended_within(task, TASK_MEMORY, now)

@@ -7,9 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from enlist.clients.cs import CsClient, Task, TaskState
-from enlist.edge.history import NODE_LIST_LAG, ended_within, hides_somebody, is_removal, newest_first
-from enlist.troubles import is_not_found
-from fctoolkit.errors import ApiError
+from enlist.edge.clusterlook import ClusterLook
+from enlist.edge.history import NODE_LIST_LAG, is_removal, newest_first
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -38,22 +37,19 @@ class Shown:
 
 def look_again(cs: CsClient, binding: EdgeBinding, ids: Sequence[str], clock: Clock) -> Shown:
     """What the binding's cluster shows of these instances now. Raises the `ApiError` tree."""
-    now = datetime.fromtimestamp(clock.now(), UTC)
+    look = ClusterLook(cs, binding.cluster, datetime.fromtimestamp(clock.now(), UTC), bound=True)
+    look.ask_for_nodes(binding.region, sorted(ids))
+    look.add_tasks(binding.region)
+    look.add_ended_tasks(binding.region, NODE_LIST_LAG)
+    leaving = {node.instance_id for node in look.nodes.values() if node.state.lower() in _NOT_JOINING}
+    tasks = _attached_by(look.tasks.values())
+    joining = (look.nodes.keys() - leaving) | tasks.keys()
     asked = frozenset(ids)
-    joining: set[str] = set()
-    present: set[str] = set()
-    for node in cs.describe_cluster_nodes(binding.region, binding.cluster, sorted(asked)):
-        (present if node.state.lower() in _NOT_JOINING else joining).add(node.instance_id)
-    lately = [
-        _with_parts(cs, binding, summary)
-        for summary in cs.describe_cluster_tasks(binding.region, binding.cluster)
-        if summary.overall is TaskState.UNFINISHED or ended_within(summary, NODE_LIST_LAG, now)
-    ]
-    if any(hides_somebody(task, now) for task in lately):
-        present |= asked
-    tasks = _attached_by(lately)
-    joining |= tasks.keys()
-    return Shown(asked & joining, asked & (joining | present), tasks)
+    return Shown(
+        joining=asked & joining,
+        present=asked if look.unnamed_task() else asked & (joining | leaving),
+        tasks=tasks,
+    )
 
 
 def _attached_by(tasks: Iterable[Task]) -> dict[str, str]:
@@ -69,13 +65,3 @@ def _attached_by(tasks: Iterable[Task]) -> dict[str, str]:
             elif is_removal(task) and state is TaskState.SUCCESS:
                 found.pop(part.data, None)
     return found
-
-
-def _with_parts(cs: CsClient, binding: EdgeBinding, summary: Task) -> Task:
-    """The task with its parts; without them when it has gone since it was listed."""
-    try:
-        return cs.describe_task_info(binding.region, summary.task_id)
-    except ApiError as error:
-        if not is_not_found(error):
-            raise
-    return summary

@@ -19,7 +19,7 @@ from enlist.edge.history import NODE_LIST_LAG, TASK_MEMORY, newest_first
 from enlist.edge.view import EdgeView
 from enlist.outcomes import Result
 from enlist.troubles import Trouble, is_late, is_not_found, looking_trouble
-from fctoolkit.errors import AccessDeniedError, ApiError, ClaimError, StoreError
+from fctoolkit.errors import AccessDeniedError, ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -102,7 +102,7 @@ class EdgeObserver:
         self._targets: list[_Target] = []
         self._quotas: dict[str, int | None] = {}
         self._elsewhere: Trouble | None = None
-        self._pasts: dict[str, Past] = {}
+        self._pasts: Mapping[str, Past] = {}
         self._accepted: dict[str, Task] = {}
         self._forgotten: Trouble | None = None
         self._cleared: frozenset[str] = frozenset()
@@ -200,14 +200,10 @@ class EdgeObserver:
 
         Gives the ids that it was asked about: the first ones, when there is no time for all.
         """
-        try:
-            recalled = self._ledger.recall(ids, self._now, self._until)
-        except (StoreError, ClaimError) as error:
-            self._forgotten = Trouble(Result.FAILED, f"what was done before could not be read: {error}")
-            return frozenset(ids)
-        self._pasts = {one: past for one, past in recalled.items() if past is not None}
+        recalled = self._ledger.recall(ids, self._now, self._until)
+        self._pasts, self._forgotten = recalled.pasts, recalled.trouble
         self._add_accepted_tasks()
-        return frozenset(recalled)
+        return frozenset(recalled.asked)
 
     def _add_accepted_tasks(self) -> None:
         accepted = {past.task_id: past for past in self._pasts.values() if past.done and past.task_id}

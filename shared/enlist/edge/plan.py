@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from enlist.choice import age, as_reported, choose, only_reported, unbound, used_up
+from enlist.choice import FIRST, as_reported, choose, in_turn, only_reported, unbound, used_up
 from enlist.clients.cs import EDGE_PROFILE, TaskState
 from enlist.edge import history
 from enlist.edge.view import ClusterView, EdgeView
@@ -20,6 +19,7 @@ from enlist.outcomes import Outcome, Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from enlist.bindings.model import EdgeBinding
     from enlist.facts import EdgeFacts
@@ -30,7 +30,6 @@ MIN_CPU = 2
 MIN_MEMORY_MIB = 4096
 """The vendor's minimum for an edge node: 2 vCPU and 4 GB."""
 
-_FIRST = datetime.min.replace(tzinfo=UTC)
 _TAKES_NODES = "running"
 _ENDED = frozenset({"deleting", "deleted", "delete_failed", "failed", "removing"})
 
@@ -76,10 +75,8 @@ def plan(view: EdgeView, bindings: Sequence[EdgeBinding], signals: Iterable[Sign
     outcomes: list[Outcome] = []
     candidates: list[str] = []
     ready: dict[str, list[str]] = {}
-    retries: dict[str, bool] = {}
-    for signal in signals:
-        retries[signal.instance_id] = retries.get(signal.instance_id, False) or signal.retry
-    for instance_id in sorted(retries, key=lambda one: age(view.instances.get(one), one)):
+    retries = in_turn(signals, view.instances)
+    for instance_id, retry in retries.items():
         facts = view.instances.get(instance_id)
         if facts is None:
             outcomes.append(_not_visible(instance_id) if bindings else unbound(instance_id))
@@ -88,11 +85,11 @@ def plan(view: EdgeView, bindings: Sequence[EdgeBinding], signals: Iterable[Sign
         if choice.binding is None:
             outcomes.extend([choice.outcome] if choice.outcome else [])
             continue
-        verdict = _judge(view, facts, choice.binding, retry=retries[instance_id])
+        verdict = _judge(view, facts, choice.binding, retry=retry)
         if verdict is None and instance_id not in view.cleared:
             candidates.append(instance_id)
             verdict = Outcome.verdict(Result.DEFERRED, "it was not looked at closely enough")
-        verdict = verdict or _judge_closer(view, choice.binding, instance_id, retry=retries[instance_id])
+        verdict = verdict or _judge_closer(view, choice.binding, instance_id, retry=retry)
         if verdict is None:
             ready.setdefault(choice.binding.name, []).append(instance_id)
         else:
@@ -140,7 +137,7 @@ def _with_pasts(view: EdgeView, retries: Mapping[str, bool], action: Attach) -> 
     )
 
 
-def _in_turn(view: EdgeView, ids: Iterable[str]) -> list[str]:
+def _unclear_last(view: EdgeView, ids: Iterable[str]) -> list[str]:
     """The ids in their order; those of an unclear end last, first the one that was tried longest ago.
 
     A machine that always breaks its call would keep out all that are younger, or were called with it.
@@ -148,7 +145,7 @@ def _in_turn(view: EdgeView, ids: Iterable[str]) -> list[str]:
 
     def turn(one: str) -> datetime:
         past = view.pasts.get(one)
-        return past.at if past is not None and past.unclear else _FIRST
+        return past.at if past is not None and past.unclear else FIRST
 
     return sorted(ids, key=turn)
 
@@ -300,7 +297,7 @@ def _share_out(
     turns = {name: turn for turn, name in enumerate(ready)}
     planned: Counter[str] = Counter()
     for binding in bindings:
-        ids = _in_turn(view, ready.get(binding.name, ()))
+        ids = _unclear_last(view, ready.get(binding.name, ()))
         room, no_room = _room(view, binding, planned[binding.cluster])
         if room >= binding.max_per_run:
             room, no_room = binding.max_per_run, Outcome.verdict(Result.DEFERRED, used_up(binding))

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from enlist.choice import choose
-from enlist.outcomes import Result
 from enlist.search.plan import Connect, peers_of
 from enlist.search.view import Pair, SearchView, resource_of
 from enlist.troubles import Trouble, is_not_found, looking_trouble
-from fctoolkit.errors import ApiError, ClaimError, StoreError
+from fctoolkit.errors import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -145,13 +144,10 @@ class SearchObserver:
     def _remember(self, pairs: Sequence[Pair]) -> Collection[Pair]:
         """What the store remembers of the pairs; gives those that it was asked about."""
         resources = {resource_of(pair): pair for pair in pairs}
-        try:
-            found = self._ledger.recall([*resources], self._now, self._until)
-        except (StoreError, ClaimError) as error:
-            self._forgotten = Trouble(Result.FAILED, f"what was done before could not be read: {error}")
-            return pairs
-        self._pasts.update((resources[one], past) for one, past in found.items() if past is not None)
-        return [resources[one] for one in found]
+        recalled = self._ledger.recall([*resources], self._now, self._until)
+        self._pasts.update((resources[one], past) for one, past in recalled.pasts.items())
+        self._forgotten = recalled.trouble
+        return [resources[one] for one in recalled.asked]
 
     def _chosen(self, wanted: Collection[str]) -> list[tuple[SearchFacts, SearchBinding]]:
         found = (self._instances[one] for one in wanted if one in self._instances)

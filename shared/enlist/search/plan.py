@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from enlist.bindings.model import SAME_BINDING, PeerMatch, SearchBinding
-from enlist.choice import age, as_reported, choose, only_reported, unbound, used_up
+from enlist.choice import as_reported, choose, in_turn, only_reported, unbound, used_up
 from enlist.facts import HOLD_TAG, SearchFacts
 from enlist.identifiers import SEARCH_ID
 from enlist.outcomes import Outcome, Result
@@ -70,11 +70,9 @@ def plan(view: SearchView, bindings: Sequence[SearchBinding], signals: Iterable[
     outcomes: list[Outcome] = []
     verdicts: dict[Pair, Outcome] = {}
     ready: dict[Pair, Connect] = {}
-    retries: dict[str, bool] = {}
-    for signal in signals:
-        retries[signal.instance_id] = retries.get(signal.instance_id, False) or signal.retry
+    retries = in_turn(signals, view.instances)
     by_binding = peers_of(view, bindings)
-    for instance_id in sorted(retries, key=lambda one: age(view.instances.get(one), one)):
+    for instance_id, retry in retries.items():
         facts = view.instances.get(instance_id)
         if facts is None:
             outcomes.append(_not_visible(view, instance_id) if bindings else unbound(instance_id))
@@ -88,7 +86,7 @@ def plan(view: SearchView, bindings: Sequence[SearchBinding], signals: Iterable[
             alone = Connect(choice.binding, instance_id, "")
             outcomes.append(_outcome(alone, Outcome.verdict(Result.IGNORED, "no instance is its peer")))
         for peer_id in peers:
-            connect = Connect(choice.binding, instance_id, peer_id, retries[instance_id])
+            connect = Connect(choice.binding, instance_id, peer_id, retry)
             _weigh(view, facts, connect, ready, verdicts)
     candidates = tuple(one for pair, one in ready.items() if pair not in view.cleared)
     verdicts.update(

@@ -21,9 +21,7 @@ WORK = Work("attach_instances", "AttachInstances")
 def recalled(ledger: Ledger, time: FakeTime) -> Past:
     """What is remembered of the instance just now."""
     now = datetime.fromtimestamp(time.clock.now(), UTC)
-    past = ledger.recall(["i-1"], now, Deadline.after(60, time.clock))["i-1"]
-    assert past is not None
-    return past
+    return ledger.recall(["i-1"], now, Deadline.after(60, time.clock)).pasts["i-1"]
 
 
 def test_attempts_that_end_after_they_were_recalled_count() -> None:
