@@ -36,7 +36,7 @@ MAX_PER_RUN: Final = 20
 
 MOST_MIXED: Final = 1_000
 """Machines in mixed batches. A batch reads the tasks that those of a quarter of an hour before it made in all
-clusters: with ten thousand machines that is some four hundred thousand calls."""
+clusters, so its calls grow with the square of the machines."""
 
 BETWEEN_SWEEPS: Final = 300.0
 MOST_SWEEPS: Final = 40

@@ -24,6 +24,7 @@ from fctoolkit.idempotency.opening import open_store
 from fctoolkit.testing import FakeContext, FakeFunction
 from fctoolkit.transport import open_http
 from localcloud.transport import CloudTransport
+from tests.support.store_around import StoreAround
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,34 +39,24 @@ TIMEOUT: Final = 60
 _CONTEXT: Final = FakeContext(function=FakeFunction(timeout=TIMEOUT))
 
 
-class _Counted:
+class _Counted(StoreAround):
     """A store of claims that counts what is asked of it."""
 
     def __init__(self, inner: Store) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._lock = Lock()
         self.reads = 0
         self.swaps = 0
 
-    @property
-    def remembers(self) -> bool:
-        return self._inner.remembers
-
-    def check(self) -> None:
-        self._inner.check()
-
     def read(self, key: str) -> Reading:
         with self._lock:
             self.reads += 1
-        return self._inner.read(key)
+        return super().read(key)
 
     def swap(self, key: str, old: str | None, new: str | None, seconds: float) -> bool:
         with self._lock:
             self.swaps += 1
-        return self._inner.swap(key, old, new, seconds)
-
-    def close(self) -> None:
-        self._inner.close()
+        return super().swap(key, old, new, seconds)
 
 
 @dataclass(slots=True)

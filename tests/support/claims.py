@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fctoolkit.errors import StoreError
 from fctoolkit.idempotency import Guard, Key, Reading, Store
 from tests.support.api_calls import FakeTime
+from tests.support.store_around import StoreAround
 
 TIMEOUT = 60.0
 LEASE = 90.0
@@ -34,29 +35,16 @@ class Bench:
         self.time.passed += seconds
 
 
-@dataclass
-class Flaky:
+class Flaky(StoreAround):
     """A store before or after which the line breaks, as planned: one letter for each operation to come.
 
     `b` breaks before the effect, `a` after it (the answer is lost), `.` lets it pass, as does the end.
     """
 
-    inner: Store
-    plan: str = ""
-    calls: list[str] = field(default_factory=list)
-
-    @property
-    def remembers(self) -> bool:
-        """As the store behind."""
-        return self.inner.remembers
-
-    def check(self) -> None:
-        """As the store behind."""
-        self.inner.check()
-
-    def close(self) -> None:
-        """As the store behind."""
-        self.inner.close()
+    def __init__(self, inner: Store, plan: str = "") -> None:
+        super().__init__(inner)
+        self.plan = plan
+        self.calls: list[str] = []
 
     def read(self, key: str) -> Reading:
         """Reads, unless the line breaks."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +13,7 @@ from fctoolkit.client import ApiRequest
 from fctoolkit.errors import StoreError
 from fctoolkit.idempotency import Key, MemoryStore, Reading, Store
 from tests.support.product import ACCOUNT, CLUSTER, ENS_ID, TIMER, Product, custom_event, state_of
+from tests.support.store_around import StoreAround
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,8 +24,7 @@ PASSWORD = "not-to-be-shown"
 DAY = 86_400.0
 
 
-@dataclass
-class Watched:
+class Watched(StoreAround):
     """A store in memory.
 
     Attributes:
@@ -33,23 +33,15 @@ class Watched:
         before_swap: called once, before the next swap.
     """
 
-    inner: Store
-    broken: bool = False
-    writes: int = 0
-    before_swap: list[Callable[[], object]] = field(default_factory=list)
-
-    @property
-    def remembers(self) -> bool:
-        """As the store behind."""
-        return self.inner.remembers
+    def __init__(self, inner: Store) -> None:
+        super().__init__(inner)
+        self.broken = False
+        self.writes = 0
+        self.before_swap: list[Callable[[], object]] = []
 
     def check(self) -> None:
         """Fails while broken."""
         self._fail()
-
-    def close(self) -> None:
-        """As the store behind."""
-        self.inner.close()
 
     def read(self, key: str) -> Reading:
         """Reads, unless broken."""

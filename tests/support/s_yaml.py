@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from tools.template.lint import lint
@@ -17,6 +18,17 @@ STORE = {
 """What s.redis.yaml has no default for."""
 
 SHIPPED = (ROOT / "s.yaml").read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """`old` in the shipped file becomes `new`; the line with `at` is complained about, in these words."""
+
+    old: str
+    new: str
+    at: str
+    path: str
+    words: str
 
 
 def problems_of(folder: Path, text: str, name: str = "s.yaml") -> list[tuple[int, str, str]]:

@@ -18,7 +18,7 @@ from enlist.memory import LISTS_LAG, Past
 from enlist.outcomes import Result
 from enlist.signals import Signal
 from enlist.troubles import Trouble
-from tests.unit.enlist.test_edge_plan import BINDING, NOW, attached, only, task, view
+from tests.support.edge_plans import BINDING, NOW, attached, only, task, view
 
 LONG_AGO = NOW - timedelta(days=30)
 ACCEPTED = Past(done=True, at=LONG_AGO, attempts=1, target="c1", region="cn-hangzhou", task_id="T-1")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,77 +11,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from enlist.bindings.model import EdgeBinding
-from enlist.clients.cs import Cluster, Node, Task, TaskPart
+from enlist.clients.cs import Node, Task
 from enlist.edge.history import hides_somebody, newest_first
-from enlist.edge.plan import Plan, plan
+from enlist.edge.plan import plan
 from enlist.edge.view import ClusterView, EdgeView
 from enlist.facts import HOLD_TAG, EdgeFacts
-from enlist.outcomes import Outcome, Result
+from enlist.outcomes import Result
 from enlist.signals import Signal
 from enlist.troubles import Trouble
-
-NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-BINDING = EdgeBinding.model_validate(
-    {
-        "name": "one",
-        "match": {"tags": {"enlist": ["yes"]}},
-        "cluster": "c1",
-        "region": "cn-hangzhou",
-        "mode": "apply",
-    }
+from tests.support.edge_plans import (
+    BINDING,
+    CLUSTER,
+    FACTS,
+    NOW,
+    VIEW,
+    attached,
+    binding,
+    decide,
+    only,
+    task,
+    view,
 )
-FACTS = EdgeFacts(
-    instance_id="i-1",
-    status="Running",
-    cpu=4,
-    memory_mib=8192,
-    os_name="CentOS 7.6 64bit",
-    created_at=NOW - timedelta(hours=1),
-    tags={"enlist": "yes"},
-)
-CLUSTER = Cluster(cluster_id="c1", region_id="cn-hangzhou", profile="Edge", state="running", size=0)
-VIEW = EdgeView(
-    now=NOW,
-    instances={"i-1": FACTS},
-    clusters={"c1": ClusterView(cluster=CLUSTER)},
-    node_quotas={"cn-hangzhou": 100},
-    cleared=frozenset({"i-1"}),
-)
-
-
-def view(facts: EdgeFacts = FACTS, **changes: Any) -> EdgeView:
-    """What was seen of one instance, with what the test wants to be different."""
-    return replace(VIEW, instances={facts.instance_id: facts}, **changes)
-
-
-def binding(**changes: Any) -> EdgeBinding:
-    """The binding, with changes."""
-    return EdgeBinding.model_validate({**BINDING.model_dump(), **changes})
-
-
-def task(state: str, part: str, *, age: timedelta = timedelta(), **changes: Any) -> Task:
-    """A task that names the instance."""
-    moment = (NOW - age).isoformat()
-    parts = (TaskPart(data="i-1", status=part),)
-    base = Task(task_id="T-1", cluster_id="c1", task_type="cluster_scaleout", state=state, updated=moment)
-    return base.model_copy(update={"parts": parts, **changes})
-
-
-def decide(seen: EdgeView, *bindings: EdgeBinding, retry: bool = False) -> Plan:
-    """The plan for one signal."""
-    return plan(seen, bindings or (BINDING,), [Signal("i-1", retry=retry)])
-
-
-def attached(made: Plan) -> tuple[str, ...]:
-    """The instances a plan would attach."""
-    return tuple(one for action in made.actions for one in action.instance_ids)
-
-
-def only(made: Plan) -> Outcome:
-    """The one outcome of a plan that does nothing."""
-    assert made.actions == ()
-    (outcome,) = made.outcomes
-    return outcome
 
 
 @pytest.mark.parametrize(("home", "result"), [("c1", "attached"), ("c9", "rejected")])

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
 from enlist import settings
 from localcloud.template_source import load
-from tests.support.s_yaml import ROOT, SHIPPED, line_of, problems_of
+from tests.support.s_yaml import ROOT, SHIPPED, Mistake, line_of, problems_of
 from tools.template.__main__ import main
 from tools.template.enlist_rules import known_variables
 from tools.template.lint import lint
@@ -34,17 +33,6 @@ HTTP, CREATED, READY, SWEEP = (
     f"{EDGE}.triggers[{index_of(name)}]" for name in ("http", "ens-created", "ens-ready", "sweep")
 )
 CONFIG = f"{CREATED}.triggerConfig"
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """`old` in the shipped file becomes `new`; the line with `at` is complained about, in these words."""
-
-    old: str
-    new: str
-    at: str
-    path: str
-    words: str
 
 
 MISTAKES = {

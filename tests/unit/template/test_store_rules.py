@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.s_yaml import ROOT, STORE, STORE_URL, line_of
+from tests.support.s_yaml import ROOT, STORE, STORE_URL, Mistake, line_of
 from tools.template.lint import lint
 
 if TYPE_CHECKING:
@@ -37,17 +36,6 @@ def problems(folder: Path, text: str = TEXT, **environment: str) -> list[Problem
 def test_it_is_good_with_and_without_its_variables(tmp_path: Path, environment: dict[str, str]) -> None:
     """Nothing is said of the file, and a password that comes from the environment does not stand in it."""
     assert problems(tmp_path, **environment) == []
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """`old` becomes `new`; the line with `at` is complained about, in these words."""
-
-    old: str
-    new: str
-    at: str
-    path: str
-    words: str
 
 
 MISTAKES = {

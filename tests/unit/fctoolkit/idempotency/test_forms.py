@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fctoolkit.errors import InProgressError, PayloadMismatchError, UnsettledError
-from fctoolkit.idempotency import Ending, Guard, Key, MemoryStore, NoStore, Status, once
+from fctoolkit.idempotency import Ending, Guard, Key, MemoryStore, NoStore, Status, Store, once
 from fctoolkit.idempotency import asynchronous as background
-from tests.support.claims import Bench, Flaky, key
+from tests.support.claims import Bench, key
+from tests.support.store_around import StoreAround
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -148,11 +149,11 @@ def test_async_blocks_end_like_others(bench: Bench) -> None:
         assert record.status is status
 
 
-@dataclass
-class Slow(Flaky):
+class Slow(StoreAround):
     """A store whose next swap waits until it is let go."""
 
-    def __post_init__(self) -> None:
+    def __init__(self, inner: Store) -> None:
+        super().__init__(inner)
         self.held = False
         self.reached, self.go = threading.Event(), threading.Event()
 
