@@ -22,8 +22,8 @@ from localcloud.deployment import Deployment, Ended
 from localcloud.endpoints import is_loopback
 from localcloud.errors import LocalCloudError
 from localcloud.runtime import FunctionProcess
-from localcloud.runtime.environment import function_environment
-from localcloud.template import read_template
+from localcloud.runtime.environment import ENDPOINT, TEST_CREDENTIALS, calling, function_environment
+from localcloud.template import Template, read_template
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,9 +31,7 @@ if TYPE_CHECKING:
     from fctoolkit.jsontypes import JsonObject, JsonValue
     from localcloud.delivery.deliveries import Deliveries, DeliveryRecord
     from localcloud.runtime import Invocation
-    from localcloud.template import Template
 
-ENDPOINT: Final = "ENLIST_ENDPOINT_URL"
 SERVICES: Final = ("CS", "ENS", "ELASTICSEARCH")
 """The services that functions may name an endpoint of, as `ENLIST_ENDPOINT_URL_CS`."""
 NOWHERE: Final = "http://no-endpoint-named.invalid"
@@ -41,12 +39,8 @@ NOWHERE: Final = "http://no-endpoint-named.invalid"
 the real cloud. The name can never be found (RFC 6761)."""
 EXAMPLE_ADDRESS: Final = "http://127.0.0.1:4580"
 HIGHEST_PORT: Final = 65535
+NOTHING_DEPLOYED: Final = Template(Path("s.yaml"), ())
 BINDINGS: Final = "ENLIST_BINDINGS"
-TEST_CREDENTIALS: Final = {
-    "ALIBABA_CLOUD_ACCESS_KEY_ID": "test",
-    "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "test",
-}
-"""What the local cloud accepts until it is told otherwise."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -136,22 +130,23 @@ def _serve(options: argparse.Namespace, environment: dict[str, str]) -> int:
     from localcloud.cloud import LocalCloud  # noqa: PLC0415
     from localcloud.server import serve  # noqa: PLC0415
 
-    template = read_template(options.template, environment=environment) if options.template else None
+    template = NOTHING_DEPLOYED
+    if options.template:
+        template = read_template(options.template, environment=environment)
     with ExitStack() as stack:
         cloud = stack.enter_context(LocalCloud())
         if options.seed:
             cloud.seed(_seed(options.seed))
 
         def ready(url: str) -> None:
-            if template is not None:
-                functions = {**TEST_CREDENTIALS, ENDPOINT: url, **environment}
-                deployment = stack.enter_context(
-                    Deployment(template, functions, ended=partial(_show_end, template))
-                )
-                _show_addresses(cloud.deploy(deployment, url, _show_try))
-                stack.enter_context(cloud.deliveries.following())
-                if options.tick:
-                    stack.callback(_start_ticking(cloud.deliveries, options.tick))
+            functions = {**calling(url), **environment}
+            deployment = stack.enter_context(
+                Deployment(template, functions, ended=partial(_show_end, template))
+            )
+            _show_addresses(cloud.deploy(deployment, url, _show_try))
+            stack.enter_context(cloud.deliveries.following())
+            if options.tick:
+                stack.callback(_start_ticking(cloud.deliveries, options.tick))
             print(f"localcloud ready at {url}", flush=True)
 
         serve(cloud, options.host, options.port, ready)
@@ -249,13 +244,18 @@ def _credentials_for(variables: Mapping[str, str], endpoints: Sequence[str]) -> 
 def _show_logs(template: Template, key: str, invocation: Invocation) -> None:
     """Writes what a function logged, and what its error does not say: that it has no layer to import from."""
     sys.stderr.write(invocation.logs)
-    if _error_type(invocation) == "ImportModuleError" and not template.function(key).layers:
+    if _error_type(invocation) == "ImportModuleError" and _lacks_layers(template, key):
         print(
             f"localcloud: {template.file} lists no layer for the function {key}; "
             "what is neither in its code folder nor in Python itself comes from `layers`",
             file=sys.stderr,
         )
     sys.stderr.flush()
+
+
+def _lacks_layers(template: Template, key: str) -> bool:
+    """Whether it is a function of the template that lists no layer."""
+    return any(spec.key == key and not spec.layers for spec in template.functions)
 
 
 def _show_addresses(functions: Sequence[JsonValue]) -> None:

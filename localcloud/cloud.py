@@ -12,6 +12,7 @@ import threading
 import time
 from dataclasses import replace
 from email.utils import formatdate
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from fctoolkit.errors import EventError
@@ -71,6 +72,7 @@ class LocalCloud:
 
     Attributes:
         clock: the state clock.
+        url: where it is served, for functions that are created by calls; empty while it is not.
     """
 
     def __init__(
@@ -88,7 +90,9 @@ class LocalCloud:
         self._admin = Admin(self)
         self._gateway: Gateway | None = None
         self._deliveries: Deliveries | None = None
+        self._own = contextlib.ExitStack()
         self._closed = False
+        self.url = ""
         self._world = self._new_world()
 
     def __enter__(self) -> Self:
@@ -98,6 +102,7 @@ class LocalCloud:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closed = True
+        self._own.close()
 
     @functools.cached_property
     def transport(self) -> CloudTransport:
@@ -181,6 +186,22 @@ class LocalCloud:
         self._gateway = Gateway(self._deliveries, url, self._check_trigger, lambda: self.behaviour)
         return self._gateway.functions()
 
+    def hosting(self) -> Deliveries:
+        """The ways to the functions; made now, and empty, when nothing was deployed.
+
+        Functions that are created by calls run here. They call this cloud at its `url`.
+        """
+        with self._lock:
+            if self._deliveries is None:
+                # Only who has functions needs what runs them.
+                from localcloud.deployment import Deployment  # noqa: PLC0415
+                from localcloud.runtime.environment import calling  # noqa: PLC0415
+                from localcloud.template import Template  # noqa: PLC0415
+
+                empty = Deployment(Template(Path("s.yaml"), ()), calling(self.url))
+                self.deploy(self._own.enter_context(empty), self.url)
+            return self.deliveries
+
     @property
     def deliveries(self) -> Deliveries:
         """The ways on which events come to the functions; LocalCloudError while nothing is deployed."""
@@ -205,6 +226,7 @@ class LocalCloud:
         """
         if self._deliveries is not None:
             self._deliveries.reset()
+            self._deliveries.deployment.restore()
         with self._lock:
             self._world = self._new_world()
 
@@ -262,15 +284,17 @@ class LocalCloud:
                 "behaviour": world.behaviour.model_dump(),
                 **{name: kept for name, one in world.services.items() if (kept := one.state(moment))},
             }
-            if self._gateway is not None:
-                state["functions"] = self._gateway.functions()
+            if self._gateway is not None and (functions := self._gateway.functions()):
+                state["functions"] = functions
                 state["deliveries"] = deliveries
             return copy.deepcopy(state)
 
     def add_fault(self, fault: Fault) -> None:
-        """Lets a fault wait for its calls; SeedError when the action is not supported."""
+        """Lets a fault wait for its calls; SeedError when service or action is not supported."""
         with self._lock:
-            supported = self.supported[fault.service]
+            supported = self.supported.get(fault.service)
+            if supported is None:
+                raise SeedError(f"service: {fault.service} is none of {', '.join(self.supported)}")
             if fault.action != "*" and fault.action not in supported:
                 raise SeedError(f"action: {fault.action} is none of {', '.join(supported)}")
             self._world.faults.add(fault)
@@ -287,7 +311,7 @@ class LocalCloud:
         EventBridge would not take.
         """
         try:
-            if self._deliveries is not None:
+            if self._deliveries is not None and self._deliveries.deployment.functions:
                 return self._deliveries.put_and_tell(event)
             _EMPTY_BUS.put(event)
         except EventError as error:

@@ -9,16 +9,15 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from fctoolkit.errors import ConfigurationError
 from localcloud.errors import LocalCloudError
 from localcloud.eventbridge import EventBus, Rule
+from localcloud.function_spec import EventBridgeTrigger, HttpTrigger
 from localcloud.runtime import FunctionProcess, Invocation
 from localcloud.runtime.process import new_request_id
-from localcloud.template_triggers import EventBridgeTrigger, HttpTrigger
 from localcloud.triggers import (
     FUNCTION_ERROR_STATUS,
     HttpAnswer,
@@ -34,9 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from localcloud.function_spec import FunctionSpec, TimerTrigger
     from localcloud.message import Request
-    from localcloud.template import FunctionSpec, Template
-    from localcloud.template_triggers import TimerTrigger
+    from localcloud.template import Template
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,30 +82,78 @@ class Deployment:
         ended: Callable[[Ended], None] = lambda _: None,
     ) -> None:
         self.template = template
+        self._environment = environment
         self._now = now
+        self._python = python
         self._ended = ended
         self._closed = False
-        with ExitStack() as stack:
-            self._processes = {
-                spec.key: stack.enter_context(FunctionProcess(spec, environment, python=python))
-                for spec in template.functions
-            }
-            self._turns = {spec.key: threading.Lock() for spec in template.functions}
-            # One thread a function: background invocations run one after the other. It starts with the first.
-            self._queues = {spec.key: ThreadPoolExecutor(1, spec.key) for spec in template.functions}
-            self._stack = stack.pop_all()
-        first = template.functions[0] if template.functions else None
-        self.bus = EventBus(
+        self._lock = threading.Lock()
+        self._running: dict[str, _Running] = {}
+        try:
+            for spec in template.functions:
+                self.put(spec)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def functions(self) -> tuple[FunctionSpec, ...]:
+        """The functions there are now, in the order they came."""
+        with self._lock:
+            return tuple(running.spec for running in self._running.values())
+
+    @property
+    def bus(self) -> EventBus:
+        """The default bus with the rules of all triggers, as they are now."""
+        functions = self.functions
+        first = functions[0] if functions else None
+        return EventBus(
             rules=tuple(
                 Rule(spec.rule_name(trigger), spec.key, trigger.pattern, trigger.push)
-                for spec in template.functions
+                for spec in functions
                 for trigger in spec.triggers
                 if isinstance(trigger, EventBridgeTrigger) and trigger.enabled
             ),
             account_id=first.account_id if first else "",
             region=first.region if first else "",
-            now=now,
+            now=self._now,
         )
+
+    def put(self, spec: FunctionSpec, *, python: Path | None = None) -> None:
+        """Adds a function, or replaces the one of the same key, whose instances end after their requests.
+
+        Raises ConfigurationError when it cannot be run here. `python` is the interpreter for this function.
+        """
+        process = FunctionProcess(spec, self._environment, python=python or self._python)
+        with self._lock:
+            if self._closed:
+                raise self._refusal(spec.key)
+            before = self._running.get(spec.key)
+            self._running[spec.key] = _Running(spec, process)
+        if before is not None:
+            before.close()
+
+    def remove(self, key: str) -> None:
+        """Ends the function of this key, after the requests that run; does nothing when there is none."""
+        with self._lock:
+            running = self._running.pop(key, None)
+        if running is not None:
+            running.close()
+
+    def restore(self) -> None:
+        """Brings back the template's functions as they were, and ends all others."""
+        template = {spec.key: spec for spec in self.template.functions}
+        for spec in self.functions:
+            if template.get(spec.key) is not spec:
+                self.remove(spec.key)
+        known = {spec.key for spec in self.functions}
+        for spec in self.template.functions:
+            if spec.key not in known:
+                self.put(spec)
+
+    def function(self, key: str) -> FunctionSpec:
+        """The function of this key; ClosedError when it was removed."""
+        return self._of(key).spec
 
     def __enter__(self) -> Self:
         return self
@@ -131,7 +178,7 @@ class Deployment:
         `path` is percent-encoded and may carry a query. Raises ConfigurationError when the function has no
         HTTP trigger that takes the method.
         """
-        spec = self.template.function(function)
+        spec = self._meant(function)
         methods = {
             method
             for trigger in spec.triggers
@@ -162,7 +209,7 @@ class Deployment:
 
     def http_payload(self, spec: FunctionSpec, request: HttpRequest, request_id: str) -> bytes | Request:
         """What a function gets of a request that comes now: an event, or itself when it takes requests."""
-        if self._processes[spec.key].takes_http:
+        if self._of(spec.key).process.takes_http:
             return passed_request(request, spec)
         return http_event(request, spec, request_id, self._now())
 
@@ -170,14 +217,14 @@ class Deployment:
         """The function with this `functionName`, or else this resource key; None when there is none."""
         folded = str.lower if any_case else str
         wanted = folded(name)
-        functions = self.template.functions
+        functions = self.functions
         by_name = (spec for spec in functions if folded(spec.name) == wanted)
         by_key = (spec for spec in functions if folded(spec.key) == wanted)
         return next(by_name, None) or next(by_key, None)
 
     def invoke(self, function: str, event: bytes, *, request_id: str | None = None) -> Invocation:
         """Invokes a function with these bytes, as the invocation API does."""
-        return self._run(self.template.function(function).key, event, request_id)
+        return self._run(self._meant(function).key, event, request_id)
 
     def run(self, key: str, payload: bytes | Request, request_id: str) -> Invocation:
         """Runs the function of this resource key once and waits for it."""
@@ -192,28 +239,36 @@ class Deployment:
         then: Callable[[Invocation], None] = lambda _: None,
     ) -> None:
         """Runs a function once in the background, after those that were there before; `then` is told."""
-        if self._closed:
-            raise self._refusal(key)
+        running = self._of(key)
 
         def run() -> None:
             then(self._run(key, payload, request_id, background=True))
 
-        self._queues[key].submit(run)
+        running.queue.submit(run)
 
     def close(self) -> None:
         """Ends all processes. Invocations that run are waited for; those that wait get a ClosedError."""
-        self._closed = True
-        for queue in self._queues.values():
-            queue.shutdown(cancel_futures=True)
-        with ExitStack() as turns:
-            # Who has a turn may have looked before this was closed, and would start its function anew.
-            for turn in self._turns.values():
-                turns.enter_context(turn)
-            self._stack.close()
+        with self._lock:
+            self._closed = True
+            running = tuple(self._running.values())
+            self._running.clear()
+        for one in running:
+            one.close()
 
     @staticmethod
     def _refusal(key: str) -> ClosedError:
         return ClosedError(f"{key} is not run any more: the functions were ended")
+
+    def _of(self, key: str) -> _Running:
+        with self._lock:
+            running = self._running.get(key)
+        if running is None:
+            raise self._refusal(key)
+        return running
+
+    def _meant(self, name: str) -> FunctionSpec:
+        """The function that a caller names by key, name or code folder; else the template's complaint."""
+        return self.named(name) or self.template.function(name)
 
     def _run(
         self,
@@ -223,9 +278,30 @@ class Deployment:
         *,
         background: bool = False,
     ) -> Invocation:
-        with self._turns[key]:
-            if self._closed:
+        running = self._of(key)
+        with running.turn:
+            if running.closed:
                 raise self._refusal(key)
-            invocation = self._processes[key].invoke(payload, request_id=request_id)
+            invocation = running.process.invoke(payload, request_id=request_id)
         self._ended(Ended(key, invocation, background))
         return invocation
+
+
+class _Running:
+    """One function that runs here: its process, and the thread of its background invocations."""
+
+    def __init__(self, spec: FunctionSpec, process: FunctionProcess) -> None:
+        self.spec = spec
+        self.process = process
+        self.turn = threading.Lock()
+        # Background invocations run one after the other. The thread starts with the first.
+        self.queue = ThreadPoolExecutor(1, spec.key)
+        self.closed = False
+
+    def close(self) -> None:
+        """Waits for what runs, and ends the process; what waits in the background is never run."""
+        self.closed = True
+        self.queue.shutdown(cancel_futures=True)
+        # Who has the turn may have looked before this was closed, and would start the process anew.
+        with self.turn:
+            self.process.close()

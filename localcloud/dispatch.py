@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from localcloud.catalogue import Catalogue, Operation
 
 SERVICES = ("cs", "ens", "elasticsearch", "fc", "fc2", "mns")
-RPC_SERVICE = "ens"
+DEFAULT_RPC_SERVICE = "ens"
 MNS = "mns"
 
 # What every request may carry, whatever its action.
@@ -84,7 +84,7 @@ class Dispatcher:
             return named
         if request.path.startswith("/openapi/"):
             return "elasticsearch"
-        return RPC_SERVICE if request.path in {"", "/"} else "cs"
+        return self._rpc_service(action_of(request)) if request.path in {"", "/"} else "cs"
 
     def target(self, request: Request, service: str) -> Target:
         """The action and its parameters; refuses what the vendor does not have."""
@@ -92,7 +92,7 @@ class Dispatcher:
         action = action_of(request)
         known = self._known(request, service)
         region = endpoint_of(request.header("host")).region
-        if service == RPC_SERVICE:
+        if known.is_rpc:
             return Target(
                 self._rpc(known, action), region, {}, _own({**parameters, **dict(request.form_pairs())})
             )
@@ -120,6 +120,11 @@ class Dispatcher:
                 f"the local cloud has {versions}.",
             )
         return known
+
+    def _rpc_service(self, action: str) -> str:
+        """The service of the RPC style that has an action, when nothing but the action tells."""
+        having = (name for name, known in self._catalogues.items() if known.is_rpc and known.has(action))
+        return next(having, DEFAULT_RPC_SERVICE)
 
     @staticmethod
     def _rpc(known: Catalogue, action: str) -> Operation:

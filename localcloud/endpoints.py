@@ -16,6 +16,9 @@ _HOSTS = {
     "cs": re.compile(rf"cs(?:-vpc|-anony-vpc)?(?:\.{_REGION})?\.aliyuncs\.com"),
     "elasticsearch": re.compile(rf"elasticsearch(?:-vpc)?(?:\.{_REGION})?\.aliyuncs\.com"),
     "ens": re.compile(rf"ens(?:-vpc|\.vpc-proxy)?(?:\.{_REGION})?\.aliyuncs\.com"),
+    "eventbridge": re.compile(
+        rf"(?:\d+\.)?eventbridge(?:-console|-vpc)?(?:\.{_REGION}?(?:-vpc|-internal)?)?\.aliyuncs\.com"
+    ),
     "mns": re.compile(
         r"\d+\.mns\.(?P<region>[a-z]+-[a-z]+(?:-[0-9]+)?)(?:-internal(?:-vpc)?)?\.aliyuncs\.com"
     ),

@@ -18,7 +18,7 @@ class Fault(BaseModel):
     """One kind of trouble.
 
     Attributes:
-        service: `cs`, `ens`, `elasticsearch`, `fc` (FC 3.0), `fc2` (FC 2.0) or `mns`.
+        service: its short name, as `calls` has it: `cs`, `fc` (FC 3.0), `fc2` (FC 2.0) and so on.
         action: the action it befalls; `*` for every action of the service.
         path: only calls whose path contains this, such as a cluster's id; empty for all.
         times: how many calls it befalls.
@@ -37,7 +37,7 @@ class Fault(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    service: Literal["cs", "ens", "elasticsearch", "fc", "fc2", "mns"]
+    service: str
     action: str
     path: str = ""
     times: Annotated[int, Field(ge=1)] = 1

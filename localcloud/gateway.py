@@ -18,11 +18,11 @@ from urllib.parse import unquote, urlsplit
 
 from localcloud.endpoints import host_name
 from localcloud.errors import Refusal
+from localcloud.function_spec import HttpTrigger
 from localcloud.invoking import accepted_headers, read_options, refuse_not_started, report_headers
 from localcloud.message import Request, Response, json_response
 from localcloud.runtime.process import new_request_id
 from localcloud.services.fc.codes import FC_CODES
-from localcloud.template_triggers import HttpTrigger
 from localcloud.triggers import HttpRequest
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from fctoolkit.jsontypes import JsonObject, JsonValue
     from localcloud.behaviour import Behaviour
     from localcloud.delivery.deliveries import Deliveries
+    from localcloud.function_spec import FunctionSpec
     from localcloud.invoking import InvocationOptions
-    from localcloud.template import FunctionSpec
 
 PREFIX: Final = "/_localcloud/http/"
 """Where triggers are for clients that cannot choose the host they name."""
@@ -95,7 +95,7 @@ class Gateway:
         """Every function with `key`, `name` and the `urls` of its HTTP trigger, none if it has no trigger."""
         port = urlsplit(self._url).port
         rows: list[JsonValue] = []
-        for spec in self.deployment.template.functions:
+        for spec in self.deployment.functions:
             hosts = (f"{spec.key}.localhost", f"{spec.name}-{spec.account_id}.{spec.region}.fcapp.invalid")
             urls: list[JsonValue] = []
             if _trigger(spec) is not None:
@@ -166,7 +166,7 @@ class Gateway:
             or place.region not in {"", spec.region}
             or (place.default_domain and place.name.lower() != spec.name.lower())
         ):
-            known = ", ".join(one.name for one in self.deployment.template.functions) or "none"
+            known = ", ".join(one.name for one in self.deployment.functions) or "none"
             raise Refusal(
                 404,
                 "FunctionNotFound",

@@ -60,6 +60,7 @@ def serve(
         OSError: naming host and port, when the port cannot be had.
     """
     with _listening(host, port) as listener:
+        cloud.url = _url(listener)
         cloud.clock.follow()
         server = _Server(build_app(cloud, extra_routes), lambda: ready(_url(listener)))
         server.run(sockets=[listener])
@@ -69,6 +70,7 @@ def serve(
 def running_server(cloud: LocalCloud, extra_routes: Sequence[BaseRoute] = ()) -> Iterator[str]:
     """Serves the cloud from a thread on a free loopback port, and gives its URL. Its clock stands still."""
     with _listening(LOOPBACK, 0) as listener:
+        cloud.url = _url(listener)
         started = threading.Event()
         server = _Server(build_app(cloud, extra_routes), started.set)
         thread = threading.Thread(target=server.run, args=([listener],), name="localcloud", daemon=True)

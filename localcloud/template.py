@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 import sysconfig
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -35,6 +35,7 @@ from localcloud.function_limits import (
     VARIABLE_NAME,
     VARIABLE_NAME_IN_WORDS,
 )
+from localcloud.function_spec import DEFAULT_ACCOUNT_ID, CustomRuntime, FunctionSpec, Hook
 from localcloud.template_model import Model, validated
 from localcloud.template_references import References
 from localcloud.template_resources import resolved_props, resources
@@ -45,71 +46,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from localcloud.template_source import Node
-    from localcloud.template_triggers import Trigger
 
-DEFAULT_ACCOUNT_ID: Final = "1234567890123456"
 EDITION: Final = "3.0.0"
-
-
-@dataclass(frozen=True, slots=True)
-class Hook:
-    """A lifecycle hook: its handler, such as `index.initialize`, and its own timeout in seconds."""
-
-    handler: str
-    timeout: int
-
-
-@dataclass(frozen=True, slots=True)
-class CustomRuntime:
-    """`customRuntimeConfig`: what starts the web server that a function on a custom runtime is."""
-
-    command: tuple[str, ...] = ("/code/bootstrap",)
-    args: tuple[str, ...] = ()
-    port: int = 9000
-
-
-@dataclass(frozen=True, slots=True)
-class FunctionSpec:
-    """One function.
-
-    Attributes:
-        key: its key under `resources`.
-        name: `functionName`.
-        code: the folder with its code.
-        runtime: FC's name of the runtime, such as `python3.12`.
-        timeout: seconds.
-        memory: MB.
-        environment: `environmentVariables`.
-        layers: local folders that stand for its layers, first wins; one that holds a folder `python` stands
-            for /opt, any other for /opt/python.
-        custom: how it is started on a custom runtime; None on a built-in one.
-        asynchronous: what becomes of asynchronous invocations.
-        role: ARN of the RAM role it runs with; empty for none.
-    """
-
-    key: str
-    name: str
-    handler: str
-    code: Path
-    runtime: str = "python3.12"
-    timeout: int = 3
-    memory: int = 512
-    region: str = "cn-hangzhou"
-    account_id: str = DEFAULT_ACCOUNT_ID
-    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
-    layers: tuple[Path, ...] = ()
-    initializer: Hook | None = None
-    pre_stop: Hook | None = None
-    custom: CustomRuntime | None = None
-    log_project: str = ""
-    log_store: str = ""
-    asynchronous: AsyncSettings = field(default_factory=AsyncSettings)
-    role: str = ""
-    triggers: tuple[Trigger, ...] = ()
-
-    def rule_name(self, trigger: Trigger) -> str:
-        """What FC calls the EventBridge rule that it makes for a trigger."""
-        return f"{self.name}-{trigger.name}"
 
 
 @dataclass(frozen=True, slots=True)

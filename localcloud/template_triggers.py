@@ -5,89 +5,26 @@ Triggers of other types, and those of sources other than the default bus and MNS
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_pascal
 
 from fctoolkit.errors import PatternError
-from fctoolkit.pattern import Pattern, compile_pattern
+from fctoolkit.pattern import compile_pattern
 from localcloud.delivery.retries import BusRetries, Strategy
 from localcloud.delivery.settings import PushSettings
 from localcloud.function_limits import TRIGGER_NAME
+from localcloud.function_spec import EventBridgeTrigger, HttpTrigger, QueueTrigger, TimerTrigger
 from localcloud.template_model import Model, validated
 from localcloud.template_source import TemplateError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from fctoolkit.pattern import Pattern
+    from localcloud.function_spec import Trigger
     from localcloud.template_source import Node
-
-
-@dataclass(frozen=True, slots=True)
-class HttpTrigger:
-    """Invokes on HTTP requests with one of `methods`.
-
-    Attributes:
-        auth_type: `function` asks for a signature, `anonymous` for nothing.
-        internet: whether its address answers at all; a trigger may be for inner networks only.
-    """
-
-    name: str
-    methods: tuple[str, ...]
-    auth_type: str = "function"
-    internet: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class EventBridgeTrigger:
-    """Invokes on events of the default bus that match `pattern`, one CloudEvent an invocation."""
-
-    name: str
-    enabled: bool
-    pattern: Pattern
-    push: PushSettings = field(default_factory=PushSettings)
-
-
-@dataclass(frozen=True, slots=True)
-class QueueTrigger:
-    """Invokes on messages of an MNS queue that match `pattern`, in batches or one by one.
-
-    Attributes:
-        queue: its name.
-        base64: whether message bodies are decoded first.
-        streaming: batches as an array; else one CloudEvent an invocation.
-        raw: the events are the message bodies themselves, without an envelope.
-        count: messages in a batch at most.
-        window: seconds that the first message of a batch waits for others.
-        tasks: batches under way at once, at most.
-    """
-
-    name: str
-    enabled: bool
-    pattern: Pattern
-    queue: str
-    base64: bool = False
-    streaming: bool = True
-    raw: bool = False
-    count: int = 1
-    window: float = 0.0
-    tasks: int = 1
-    push: PushSettings = field(default_factory=PushSettings)
-
-
-@dataclass(frozen=True, slots=True)
-class TimerTrigger:
-    """Invokes on a schedule (`@every 5m` or six cron fields), with `payload` in its event."""
-
-    name: str
-    enabled: bool
-    schedule: str
-    payload: str
-
-
-Trigger: TypeAlias = HttpTrigger | EventBridgeTrigger | QueueTrigger | TimerTrigger
 
 
 class TriggerModel(Model):

@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fctoolkit.jsontypes import JsonObject, JsonValue
+    from localcloud.function_spec import FunctionSpec, TimerTrigger
     from localcloud.message import Response
-    from localcloud.template import FunctionSpec
-    from localcloud.template_triggers import TimerTrigger
 
 # Which types count as text is not documented; these are, in the emulations that exist.
 _TEXT_TYPES: Final = frozenset(

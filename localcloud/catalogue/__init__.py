@@ -70,17 +70,25 @@ class Operation:
 
 
 class Catalogue:
-    """The actions of one service, by name and by method and path."""
+    """The actions of one service, by name and by method and path.
+
+    `is_rpc` says whether actions are told by name alone, at the path `/`.
+    """
 
     def __init__(self, service: str, version: str, operations: Mapping[str, Operation]) -> None:
         self.service = service
         self.version = version
         self._operations = operations
+        self.is_rpc = any(operation.path == "/" for operation in operations.values())
         # By how many segments a path has: there are too many patterns to try them all at every call.
         self._patterns: dict[int, list[tuple[re.Pattern[str], Operation]]] = {}
         for operation in operations.values():
             pattern = re.compile(_PATH_PARAMETER.sub(r"(?P<\1>[^/]+)", operation.path))
             self._patterns.setdefault(operation.path.count("/"), []).append((pattern, operation))
+
+    def has(self, action: str) -> bool:
+        """Whether the vendor has an action of that name."""
+        return action in self._operations
 
     def named(self, action: str) -> Operation:
         """The operation of that name; refuses names the vendor does not have either."""

@@ -19,10 +19,10 @@ from localcloud.delivery.book import Book, Waiting
 from localcloud.delivery.letters import queue_of
 from localcloud.delivery.routes import Again, Pushed, Queued, Shipment, after
 from localcloud.delivery.streams import batch_due, batch_of
+from localcloud.function_spec import QueueTrigger, TimerTrigger
 from localcloud.invoking import ASYNC_PAYLOAD_BYTES
 from localcloud.runtime import Invocation
 from localcloud.runtime.process import new_request_id
-from localcloud.template_triggers import QueueTrigger, TimerTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from localcloud.delivery.settings import PushSettings
     from localcloud.deployment import Deployment
     from localcloud.eventbridge import Receipt
+    from localcloud.function_spec import FunctionSpec
     from localcloud.message import Request
-    from localcloud.template import FunctionSpec
 
 LOOK_SECONDS: Final = 0.5
 """How often, in real time, is looked for what is due."""
@@ -105,12 +105,6 @@ class Deliveries:
         self._book = Book()
         # Each run of a story has the same delays.
         self._chance = random.Random(0).random  # noqa: S311 - no secret is made of it
-        self._streams = {
-            spec.rule_name(trigger): (spec, trigger)
-            for spec in deployment.template.functions
-            for trigger in spec.triggers
-            if isinstance(trigger, QueueTrigger) and trigger.enabled
-        }
 
     def put(self, event: Mapping[str, FrozenJson]) -> tuple[Receipt, tuple[DeliveryRecord, ...]]:
         """Puts a CloudEvent on the default bus and makes the first try for each rule that matches.
@@ -135,7 +129,7 @@ class Deliveries:
         body = json.dumps(receipt.event).encode()
         records: list[DeliveryRecord] = []
         for rule in receipt.matched:
-            spec = self.deployment.template.function(rule.function)
+            spec = self.deployment.function(rule.function)
             shipment = self._pushed(spec, rule.name, rule.push, body, (body,))
             with self._lock:
                 book = self._book
@@ -150,8 +144,8 @@ class Deliveries:
 
         FC runs the function as it runs asynchronous invocations.
         """
-        template = self.deployment.template
-        specs = template.functions if function is None else (template.function(function),)
+        known = self.deployment.functions
+        specs = known if function is None else (self.deployment.template.function(function),)
         return tuple(
             self._try(self._book, self._ticked(spec, trigger))
             for spec in specs
@@ -188,7 +182,10 @@ class Deliveries:
     def next_due(self) -> float | None:
         """When there is something to do next; None when nothing waits."""
         with self._lock:
-            times = [self._book.next_at(), *(self._stream_due(name) for name in self._streams)]
+            times = [
+                self._book.next_at(),
+                *(self._stream_due(name, trigger) for name, _, trigger in self._streams()),
+            ]
         return min((time for time in times if time is not None), default=None)
 
     def run_due(self) -> None:
@@ -241,8 +238,14 @@ class Deliveries:
         route = _queued(spec, destinations=self._behaviour().timer_destinations)
         return Shipment(spec.key, spec.rule_name(trigger), payload, (payload,), self._now(), route)
 
-    def _stream_due(self, name: str) -> float | None:
-        _, trigger = self._streams[name]
+    def _streams(self) -> Iterator[tuple[str, FunctionSpec, QueueTrigger]]:
+        """The triggers that take from queues, by name, with their functions."""
+        for spec in self.deployment.functions:
+            for trigger in spec.triggers:
+                if isinstance(trigger, QueueTrigger) and trigger.enabled:
+                    yield spec.rule_name(trigger), spec, trigger
+
+    def _stream_due(self, name: str, trigger: QueueTrigger) -> float | None:
         if name in self._book.blocked or self._book.under_way[name] >= trigger.tasks:
             return None
         return batch_due(self._queues.ready(trigger.queue), trigger.count, trigger.window)
@@ -251,8 +254,8 @@ class Deliveries:
         """What is due now, out of the book or out of a queue."""
         with self._lock:
             now, book = self._now(), self._book
-            for name, (spec, trigger) in self._streams.items():
-                while (due := self._stream_due(name)) is not None and due <= now:
+            for name, spec, trigger in self._streams():
+                while (due := self._stream_due(name, trigger)) is not None and due <= now:
                     shipment = self._batch(name, spec, trigger)
                     if shipment is not None:
                         book.under_way[name] += bool(shipment.held)

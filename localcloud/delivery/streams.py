@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 
     from fctoolkit.jsontypes import JsonObject, JsonValue
     from localcloud.behaviour import Behaviour
+    from localcloud.function_spec import FunctionSpec, QueueTrigger
     from localcloud.services.mns.model import MessageRecord
-    from localcloud.template import FunctionSpec
-    from localcloud.template_triggers import QueueTrigger
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,18 +27,18 @@ from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final, Self
 
+from localcloud.function_spec import CustomRuntime
 from localcloud.message import Request, Response
 from localcloud.runtime.exchange import ExitedError, NotStartedError, Reply, TimedOutError
 from localcloud.runtime.folders import LocalFolders
 from localcloud.runtime.instance import CHUNK, GRACE_SECONDS, LOG_LIMIT, START_SECONDS
-from localcloud.template import CustomRuntime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from localcloud.function_spec import FunctionSpec
     from localcloud.runtime.exchange import Call, Kind
-    from localcloud.template import FunctionSpec
 
 HOST: Final = "127.0.0.1"
 POLL_SECONDS: Final = 0.01

@@ -15,7 +15,7 @@ from localcloud.runtime.folders import LocalFolders
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from localcloud.template import FunctionSpec
+    from localcloud.function_spec import FunctionSpec
 
 BASICS: Final = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR"})
 """Variables of the caller that every program may need."""
@@ -24,6 +24,20 @@ DEBIAN_11_AND_LATER: Final = frozenset({"python3.12", "custom.debian11", "custom
 
 OVERRIDES: Final = ("ENLIST_", "ALIBABA_CLOUD_")
 """Variables of the caller with these beginnings, and `LOG_LEVEL`, stand above those of s.yaml."""
+
+ENDPOINT: Final = "ENLIST_ENDPOINT_URL"
+"""Tells functions where all services are."""
+
+TEST_CREDENTIALS: Final = {
+    "ALIBABA_CLOUD_ACCESS_KEY_ID": "test",
+    "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "test",
+}
+"""What the local cloud accepts until it is told otherwise."""
+
+
+def calling(url: str) -> dict[str, str]:
+    """A caller's environment whose functions call the local cloud at a URL, with its test credentials."""
+    return {**TEST_CREDENTIALS, ENDPOINT: url} if url else {**TEST_CREDENTIALS}
 
 
 def function_environment(spec: FunctionSpec, caller: Mapping[str, str]) -> dict[str, str]:

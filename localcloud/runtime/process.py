@@ -23,10 +23,10 @@ from localcloud.runtime.instance import BuiltInInstance
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from localcloud.function_spec import FunctionSpec, Hook
     from localcloud.message import Request, Response
     from localcloud.runtime.bootstrap import Settings
     from localcloud.runtime.exchange import Instance
-    from localcloud.template import FunctionSpec, Hook
 
 RUNTIMES: Final = ("python3.12", "python3.10", "python3.9", "python3")
 """FC's built-in Python runtimes. All run on one and the same Python; the name decides on the context."""

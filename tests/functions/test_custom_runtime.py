@@ -15,12 +15,12 @@ import pytest
 from fctoolkit.errors import ConfigurationError
 from localcloud import LocalCloud
 from localcloud.deployment import Deployment
+from localcloud.function_spec import CustomRuntime, Hook, HttpTrigger
 from localcloud.message import Request
 from localcloud.runtime import Credentials, FunctionProcess
 from localcloud.runtime import custom as custom_runtime
 from localcloud.server import running_server
-from localcloud.template import CustomRuntime, Hook, Template
-from localcloud.template_triggers import HttpTrigger
+from localcloud.template import Template
 from tests.support.deployed import deployed
 from tests.support.product import ENS_ID, ES_ID, EVENTS, ROOT, sample, seed
 from tests.support.runtime_functions import PROBE, write_function

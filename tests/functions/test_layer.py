@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from localcloud import LocalCloud
+from localcloud.function_spec import FunctionSpec
 from localcloud.runtime import FunctionProcess
 from localcloud.server import running_server
-from localcloud.template import FunctionSpec
 from tests.support.deployed import caller_environment
 from tests.support.product import ROOT, sample, seed
 from tests.support.runtime_functions import write_function

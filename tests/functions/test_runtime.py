@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fctoolkit.errors import ConfigurationError
+from localcloud.function_spec import Hook
 from localcloud.runtime import Credentials, FunctionProcess
-from localcloud.template import Hook
 from tests.support.runtime_functions import PROBE, write_function
 
 if TYPE_CHECKING:

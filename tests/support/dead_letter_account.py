@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud import LocalCloud
 from localcloud.delivery.retries import AsyncRetries, BusRetries
+from localcloud.function_spec import EventBridgeTrigger
 from localcloud.server import running_server
-from localcloud.template_triggers import EventBridgeTrigger
 from tests.support.deployed import deployed
 from tests.support.product import cluster, custom_event, ens_instance, seed, state_of
 from tests.support.queues import QUEUE

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from enlist.sources import SOURCES
+from localcloud.function_spec import EventBridgeTrigger
 from localcloud.template import read_template
-from localcloud.template_triggers import EventBridgeTrigger
 from tests.support.product import ROOT
 from tools import rules
 

@@ -12,7 +12,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from localcloud.template import DEFAULT_ACCOUNT_ID
+from localcloud.function_spec import DEFAULT_ACCOUNT_ID
 from localcloud.template_references import References
 from localcloud.template_resources import resolved_props, resources
 from localcloud.template_source import load

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from fctoolkit.strictjson import dotted
-from localcloud.template import DEFAULT_ACCOUNT_ID
+from localcloud.function_spec import DEFAULT_ACCOUNT_ID
 from localcloud.template_references import References
 from localcloud.template_resources import extended_props, itself
 from localcloud.template_source import Node, Place, TemplateError, UnknownValueError, load

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from fctoolkit.jsontypes import JsonObject
     from localcloud.delivery.deliveries import Deliveries
     from localcloud.deployment import Deployment
+    from localcloud.function_spec import FunctionSpec
     from localcloud.services.base import Call, Handler, Moment, Work
-    from localcloud.template import FunctionSpec
 
 LATEST = "LATEST"
 
@@ -53,7 +53,7 @@ class _InvocationService:
 
     def _deliveries(self, call: Call) -> Deliveries:
         deliveries = self._current()
-        if deliveries is None:
+        if deliveries is None or not deliveries.deployment.functions:
             raise Refusal(
                 404,
                 "FunctionNotFound",
@@ -111,7 +111,7 @@ def _function(deployment: Deployment, call: Call) -> FunctionSpec:
     spec = deployment.named(name)
     if spec is None or call.region not in {"", spec.region}:
         there = f" in {call.region}" if call.region else ""
-        known = ", ".join(one.name for one in deployment.template.functions) or "none"
+        known = ", ".join(one.name for one in deployment.functions) or "none"
         raise Refusal(
             404, "FunctionNotFound", f"function '{name}' does not exist{there}; deployed are: {known}."
         )

@@ -7,8 +7,8 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from localcloud.function_spec import FunctionSpec
 from localcloud.runtime.environment import BASICS, function_environment
-from localcloud.template import FunctionSpec
 
 NAMES = st.sampled_from(
     [

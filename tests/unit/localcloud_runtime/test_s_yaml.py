@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from localcloud.template import FunctionSpec, read_template
+from localcloud.function_spec import EventBridgeTrigger, FunctionSpec, HttpTrigger, TimerTrigger
+from localcloud.template import read_template
 from localcloud.template_source import TemplateError
-from localcloud.template_triggers import EventBridgeTrigger, HttpTrigger, TimerTrigger
 from tests.support.s_yaml import STORE, STORE_URL
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import pytest
 
 from localcloud.delivery.retries import AsyncRetries, BusRetries
 from localcloud.delivery.settings import AsyncSettings, PushSettings
-from localcloud.template import Hook, Template, local_layer_folders, read_template
+from localcloud.function_spec import EventBridgeTrigger, Hook, HttpTrigger, QueueTrigger, TimerTrigger
+from localcloud.template import Template, local_layer_folders, read_template
 from localcloud.template_source import TemplateError
-from localcloud.template_triggers import EventBridgeTrigger, HttpTrigger, QueueTrigger, TimerTrigger
 
 if TYPE_CHECKING:
     from pathlib import Path

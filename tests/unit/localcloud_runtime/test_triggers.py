@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from localcloud.template import FunctionSpec
-from localcloud.template_triggers import TimerTrigger
+from localcloud.function_spec import FunctionSpec, TimerTrigger
 from localcloud.triggers import HttpAnswer, HttpRequest, http_answer, http_event, timer_event
 
 SPEC = FunctionSpec(key="k", name="fn", handler="index.handler", code=Path())
