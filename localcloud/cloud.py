@@ -10,39 +10,26 @@ import copy
 import functools
 import threading
 import time
-from dataclasses import replace
-from email.utils import formatdate
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from fctoolkit.errors import EventError
 from localcloud.admin import Admin, is_admin_path
+from localcloud.answering import Responder
 from localcloud.behaviour import Behaviour
-from localcloud.clock import StateClock, iso_time
-from localcloud.dispatch import SERVICES, Dispatcher, Target, action_of, decoded_body, refuse_unknown
-from localcloud.errors import LocalCloudError, Refusal, SeedError
+from localcloud.clock import StateClock
+from localcloud.dispatch import SERVICES
+from localcloud.errors import LocalCloudError, SeedError
 from localcloud.eventbridge import EventBus
-from localcloud.message import Request, Response
-from localcloud.services.base import (
-    NOT_IMPLEMENTED,
-    SAME_CODES,
-    Call,
-    Handler,
-    Moment,
-    Service,
-    Work,
-    invalid,
-    upper_camel_error,
-)
+from localcloud.services.base import Moment
 from localcloud.services.cs.service import CsService
 from localcloud.services.elasticsearch.service import ElasticsearchService
 from localcloud.services.ens.model import Fleet
 from localcloud.services.ens.service import EnsService
 from localcloud.services.fc.service import Fc2Service, FcService
 from localcloud.services.mns.service import MnsService
-from localcloud.signatures import claim_of, trigger_claim_of
 from localcloud.validation import as_list, as_object, checked, only, plain_json
-from localcloud.world import Turn, World, key_of, key_record
+from localcloud.world import World, key_of, key_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -53,6 +40,8 @@ if TYPE_CHECKING:
     from localcloud.deployment import Deployment
     from localcloud.faults import Fault
     from localcloud.gateway import Gateway
+    from localcloud.message import Request, Response
+    from localcloud.services.base import Service
     from localcloud.transport import CloudTransport
 
 SEED_KEYS = frozenset({"credentials", "sts_credentials", "behaviour", "functions", "deliveries", *SERVICES})
@@ -69,6 +58,7 @@ class LocalCloud:
             stands still until `advance`.
         behaviour: times and documented variants, until a seed says otherwise.
         wall_clock: what the dates of signatures are judged by.
+        signed: whether services look at signatures; a simulation saves the time.
 
     Attributes:
         clock: the state clock.
@@ -81,12 +71,12 @@ class LocalCloud:
         now: float | None = None,
         behaviour: Behaviour | None = None,
         wall_clock: Callable[[], float] = time.time,
+        signed: bool = True,
     ) -> None:
         self.clock = StateClock(now)
         self._first_behaviour = behaviour or Behaviour()
-        self._wall_clock = wall_clock
         self._lock = threading.RLock()
-        self._dispatcher = Dispatcher()
+        self._responder = Responder(lambda: self._world, self._lock, self._moment, wall_clock, signed=signed)
         self._admin = Admin(self)
         self._gateway: Gateway | None = None
         self._deliveries: Deliveries | None = None
@@ -149,7 +139,7 @@ class LocalCloud:
             return self._gateway.handle(request, place)
         if is_admin_path(request.path):
             return self._admin.handle(request)
-        return self._answer(request)
+        return self._responder.answer(request)
 
     def deploy(
         self,
@@ -183,7 +173,7 @@ class LocalCloud:
             behaviour=lambda: self.behaviour,
             tried=tried,
         )
-        self._gateway = Gateway(self._deliveries, url, self._check_trigger, lambda: self.behaviour)
+        self._gateway = Gateway(self._deliveries, url, self._responder.check_trigger, lambda: self.behaviour)
         return self._gateway.functions()
 
     def hosting(self) -> Deliveries:
@@ -338,118 +328,6 @@ class LocalCloud:
 
     def _moment(self) -> Moment:
         return Moment(self.clock.now(), self._world.behaviour)
-
-    def _check_trigger(self, request: Request) -> None:
-        """Returns when a request to an HTTP trigger is well signed; else Refusal with the gateway's code."""
-        with self._lock:
-            claim = trigger_claim_of(request, self._world.behaviour.trigger_payload)
-            self._world.verifier.verify(claim, self._world.keyring(), self._wall_clock())
-
-    def _check_signature(self, request: Request, service: str) -> None:
-        """Returns when a request to a service is well signed; else Refusal with the gateway's code."""
-        claim = claim_of(request, service)
-        self._world.verifier.verify(claim, self._world.keyring(), self._wall_clock())
-
-    def _answer(self, request: Request) -> Response:
-        turn = Turn(request, self._dispatcher.service_of(request), action_of(request))
-        with self._lock:
-            world = self._world
-            try:
-                target = self._dispatcher.target(request, turn.service)
-                turn.action = target.operation.action
-                result, turn.code = self._serve(target, turn)
-            except Refusal as refusal:
-                result, turn.code = self._refused(refusal, turn)
-            if isinstance(result, Response):
-                return self._recorded(world, turn, result)
-        # What an action waits for may itself call this cloud.
-        try:
-            response = result()
-        except Refusal as refusal:
-            response, turn.code = self._refused(refusal, turn)
-        with self._lock:
-            return self._recorded(world, turn, response)
-
-    def _recorded(self, world: World, turn: Turn, response: Response) -> Response:
-        """The answer as it is sent, after the call was put on the list of its world."""
-        world.calls.append(
-            {
-                "service": turn.service,
-                "action": turn.action,
-                "method": turn.request.method,
-                "path": turn.request.path,
-                "status": response.status,
-                "code": turn.code,
-                "requestId": turn.request_id,
-                "at": iso_time(self.clock.now()),
-            }
-        )
-        date = formatdate(self._wall_clock(), usegmt=True)
-        own = {"date": date, world.id_header(turn.service): turn.request_id}
-        return replace(response, headers={**own, **response.headers})
-
-    def _serve(self, target: Target, turn: Turn) -> tuple[Response | Work, str]:
-        """The answer of a supported action to a well signed request, and the code of its failure if any."""
-        request, operation = turn.request, target.operation
-        self._check_signature(request, operation.service)
-        service = self._world.services[operation.service]
-        handler = service.actions.get(operation.action)
-        if handler is None:
-            raise Refusal(
-                501,
-                NOT_IMPLEMENTED,
-                f"{operation.action} exists, but the local cloud does not have it; "
-                f"of {service.name} it has {', '.join(self.supported[service.name])}.",
-            )
-        refuse_unknown(operation, "query parameters", operation.unknown_query(target.query))
-        call = Call(
-            operation=operation,
-            moment=self._moment(),
-            request_id=turn.request_id,
-            region=target.region,
-            path=target.path,
-            query=target.query,
-            body=decoded_body(request, operation),
-            content=request.body,
-            headers=request.headers,
-        )
-        fault = self._world.faults.take(service.name, operation.action, request.path)
-        if fault is None:
-            return _handled(handler, call), ""
-        call = replace(call, refused_items=fault.items, failing_items=fault.task_items)
-        if not fault.fails:
-            return _then(_handled(handler, call), fault.dressed), ""
-        refusal = fault.refusal()
-        answer, code = fault.raw_response(), refusal.code
-        if answer is None:
-            answer, code = self._refused(refusal, turn)
-        failure = fault.dressed(answer)
-        if fault.effect == "after":
-            with contextlib.suppress(Refusal):
-                return _then(_handled(handler, call), lambda _: failure), code
-        return failure, code
-
-    def _refused(self, refusal: Refusal, turn: Turn) -> tuple[Response, str]:
-        """A refusal in the shape and with the codes of the service, and its code there."""
-        known = self._world.services.get(turn.service)
-        codes = known.error_codes if known is not None else SAME_CODES
-        status, code = codes.get(refusal.code, (refusal.status, refusal.code))
-        refusal = Refusal(status, code, refusal.message)
-        answer = known.error_response if known is not None else upper_camel_error
-        return answer(refusal, turn.request_id, turn.request.header("host")), code
-
-
-def _then(result: Response | Work, change: Callable[[Response], Response]) -> Response | Work:
-    """The result with its answer changed, now or when it is there."""
-    return change(result) if isinstance(result, Response) else lambda: change(result())
-
-
-def _handled(handler: Handler, call: Call) -> Response | Work:
-    """What the action answers; a body that would be no valid record is refused as the vendor refuses it."""
-    try:
-        return handler(call)
-    except SeedError as error:
-        raise invalid("body", f"is not valid: {error}") from None
 
 
 def _changed(behaviour: Behaviour, changes: Mapping[str, FrozenJson]) -> Behaviour:

@@ -13,7 +13,6 @@ from tests.support.product import NOON
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from localcloud.message import Request
     from localcloud.services.cs.model import Cluster
     from localcloud.services.elasticsearch.model import Connections, Instance
     from localcloud.services.ens.model import Fleet
@@ -83,18 +82,13 @@ class SimulatedCloud(LocalCloud):
     """
 
     def __init__(self, engine: Engine, *, signed: bool) -> None:
-        self._signed = signed
-        super().__init__(now=NOON, wall_clock=lambda: engine.now)
+        super().__init__(now=NOON, wall_clock=lambda: engine.now, signed=signed)
         self.clock = _EngineClock(engine)
         services: Any = self._world.services
         self.clusters: dict[str, Cluster] = services["cs"]._clusters
         self.fleet: Fleet = services["cs"]._fleet
         self.searches: dict[str, Instance] = services["elasticsearch"]._instances
         self.connections: Connections = services["elasticsearch"]._connections
-
-    def _check_signature(self, request: Request, service: str) -> None:
-        if self._signed:
-            super()._check_signature(request, service)
 
 
 def _nobody(_ids: list[str], _name: str) -> None:
