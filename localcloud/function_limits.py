@@ -18,6 +18,9 @@ LARGEST_MEMORY: Final = 32768
 MEMORY_STEP: Final = 64
 """MB, as the two above."""
 
+LARGEST_INSTANCE_CONCURRENCY: Final = 200
+"""Requests at once."""
+
 FUNCTION_NAME: Final = r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$"
 TRIGGER_NAME: Final = r"^[A-Za-z_][A-Za-z0-9_-]{0,127}$"
 VARIABLE_NAME: Final = r"^(?!FC_)[A-Za-z][A-Za-z0-9_]*$"

@@ -118,6 +118,10 @@ class FunctionSpec:
         custom: how it is started on a custom runtime; None on a built-in one.
         asynchronous: what becomes of asynchronous invocations.
         role: ARN of the RAM role it runs with; empty for none.
+        reserved: how many instances it may have at once, `reservedConcurrency`; None for as many as the
+            region lets it have.
+        provisioned: how many instances are started beforehand and kept.
+        instance_concurrency: how many requests an instance takes at once.
     """
 
     key: str
@@ -138,6 +142,9 @@ class FunctionSpec:
     log_store: str = ""
     asynchronous: AsyncSettings = field(default_factory=AsyncSettings)
     role: str = ""
+    reserved: int | None = None
+    provisioned: int = 0
+    instance_concurrency: int = 1
     triggers: tuple[Trigger, ...] = ()
 
     def rule_name(self, trigger: Trigger) -> str:

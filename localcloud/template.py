@@ -27,6 +27,7 @@ from localcloud.delivery.retries import ASYNC_EVENT_AGE, ASYNC_RETRIES, AsyncRet
 from localcloud.delivery.settings import AsyncSettings
 from localcloud.function_limits import (
     FUNCTION_NAME,
+    LARGEST_INSTANCE_CONCURRENCY,
     LARGEST_MEMORY,
     LONGEST_INITIALIZER,
     LONGEST_TIMEOUT,
@@ -158,6 +159,18 @@ class _AsyncInvoke(Model):
     destination_config: _Destinations = _Destinations()
 
 
+class _Concurrency(Model):
+    reserved_concurrency: int | None = Field(default=None, ge=0)
+
+
+class _Provision(Model):
+    default_target: int = Field(default=0, ge=0)
+
+
+class _Scaling(Model):
+    min_instances: int = Field(default=0, ge=0)
+
+
 class _Function(Model):
     """The keys that matter to a run, within FC's limits."""
 
@@ -175,6 +188,10 @@ class _Function(Model):
     log_config: _LogConfig | str | None = None
     async_invoke_config: _AsyncInvoke = _AsyncInvoke()
     role: str = ""
+    concurrency_config: _Concurrency = _Concurrency()
+    provision_config: _Provision = _Provision()
+    scaling_config: _Scaling = _Scaling()
+    instance_concurrency: int = Field(default=1, ge=1, le=LARGEST_INSTANCE_CONCURRENCY)
     triggers: tuple[TriggerModel, ...] = ()
 
 
@@ -222,6 +239,9 @@ class _Reader:
                 queued.destination_config.on_success.destination,
             ),
             role=model.role,
+            reserved=model.concurrency_config.reserved_concurrency,
+            provisioned=max(model.provision_config.default_target, model.scaling_config.min_instances),
+            instance_concurrency=model.instance_concurrency,
             triggers=tuple(read_triggers(model.triggers, props)),
         )
 

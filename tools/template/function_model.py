@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from localcloud.function_limits import (
     FUNCTION_NAME,
+    LARGEST_INSTANCE_CONCURRENCY,
     LARGEST_MEMORY,
     LONGEST_INITIALIZER,
     LONGEST_PRE_STOP,
@@ -187,7 +188,7 @@ FUNCTION: Final = Keys(
         "environmentVariables": Mapped(Anything()),
         "gpuConfig": _GPU,
         "handler": _TEXT,
-        "instanceConcurrency": Number(1, 200),
+        "instanceConcurrency": Number(1, LARGEST_INSTANCE_CONCURRENCY),
         "instanceIsolationMode": _TEXT,
         "instanceLifecycleConfig": Keys(
             optional={"initializer": _hook(LONGEST_INITIALIZER), "preStop": _hook(LONGEST_PRE_STOP)}

@@ -56,6 +56,9 @@ resources:
           triggerType: timer
           triggerConfig: {cronExpression: "@every 1d", enable: false, payload: p}
         - {triggerName: bucket, triggerType: oss, triggerConfig: {}}
+      concurrencyConfig: {reservedConcurrency: 5}
+      provisionConfig: {defaultTarget: 2}
+      instanceConcurrency: 10
   report:
     component: fc3@0.1.22
     props:
@@ -93,6 +96,7 @@ def test_a_function_in_full(root: Path) -> None:
     assert function.environment == {"SHARED": "base", "STAGE": "own"}
     assert function.initializer == Hook("index.initialize", 7)
     assert (function.log_project, function.log_store) == ("logs", "store")
+    assert (function.reserved, function.provisioned, function.instance_concurrency) == (5, 2, 10)
     assert function.layers == (root / "layer",)
 
 
