@@ -21,6 +21,7 @@ from localcloud.clock import StateClock
 from localcloud.dispatch import SERVICES
 from localcloud.errors import LocalCloudError, SeedError
 from localcloud.eventbridge import EventBus
+from localcloud.keys import key_of, key_record
 from localcloud.services.base import Moment
 from localcloud.services.cs.service import CsService
 from localcloud.services.elasticsearch.service import ElasticsearchService
@@ -29,7 +30,7 @@ from localcloud.services.ens.service import EnsService
 from localcloud.services.fc.service import Fc2Service, FcService
 from localcloud.services.mns.service import MnsService
 from localcloud.validation import as_list, as_object, checked, only, plain_json
-from localcloud.world import World, key_of, key_record
+from localcloud.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -233,7 +234,7 @@ class LocalCloud:
             records: as `state` returns them, every part optional: `cs`, `ens`, `elasticsearch` and `mns` with
                 the services' own field names, `behaviour` (fields of Behaviour), `credentials`
                 (`access_key_id`, `access_key_secret`), `sts_credentials` (a list, each with a
-                `security_token` too).
+                `security_token` too, and with `expiration` and `arn` when it has them).
                 `functions` and `deliveries` have no effect: these come from a template and from what happens.
 
         Raises:
@@ -253,7 +254,7 @@ class LocalCloud:
                 for name, service in world.services.items()
             ]
             world.behaviour, world.key = behaviour, key
-            world.temporary_keys |= {key.access_key_id: key for key in temporary}
+            world.temporary_keys.keep(temporary)
             for place in placements:
                 place()
 
@@ -267,7 +268,7 @@ class LocalCloud:
         with self._lock:
             world = self._world
             moment = self._moment()
-            temporary: list[JsonValue] = [key_record(key) for key in world.temporary_keys.values()]
+            temporary: list[JsonValue] = [key_record(key) for key in world.temporary_keys.all()]
             state: JsonObject = {
                 "credentials": key_record(world.key),
                 "sts_credentials": temporary,

@@ -6,12 +6,10 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
-
 from localcloud.faults import FaultBook
+from localcloud.keys import TemporaryKeys
 from localcloud.services.base import REQUEST_ID_HEADER
 from localcloud.signatures import Key, Keyring, Verifier
-from localcloud.validation import checked
 
 if TYPE_CHECKING:
     from fctoolkit.jsontypes import JsonObject, JsonValue
@@ -21,14 +19,6 @@ if TYPE_CHECKING:
     from localcloud.services.mns.service import MnsService
 
 DEFAULT_KEY = Key("test", "test")
-
-
-class _KeyRecord(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    access_key_id: str
-    access_key_secret: str
-    security_token: str = ""
 
 
 @dataclass(slots=True)
@@ -50,7 +40,7 @@ class World:
     services: dict[str, Service]
     queues: MnsService
     key: Key = DEFAULT_KEY
-    temporary_keys: dict[str, Key] = field(default_factory=dict)
+    temporary_keys: TemporaryKeys = field(default_factory=TemporaryKeys)
     verifier: Verifier = field(default_factory=Verifier)
     faults: FaultBook = field(default_factory=FaultBook)
     calls: list[JsonObject] = field(default_factory=list)
@@ -63,16 +53,9 @@ class World:
 
     def keyring(self) -> Keyring:
         """The keys that are accepted now."""
-        return Keyring((self.key, *self.temporary_keys.values()))
+        return Keyring(self._key_of)
 
-
-def key_of(value: JsonValue, where: str) -> Key:
-    """A key as a seed has it; SeedError naming the field below the dotted path `where`."""
-    record = checked(_KeyRecord, value, where)
-    return Key(record.access_key_id, record.access_key_secret, record.security_token)
-
-
-def key_record(key: Key) -> JsonObject:
-    """A key as a seed takes it."""
-    token: JsonObject = {"security_token": key.security_token} if key.security_token else {}
-    return {"access_key_id": key.access_key_id, "access_key_secret": key.access_key_secret, **token}
+    def _key_of(self, access_key_id: str) -> Key | None:
+        if access_key_id == self.key.access_key_id:
+            return self.key
+        return self.temporary_keys.of(access_key_id)

@@ -10,6 +10,7 @@ Source: the vendor's pages on request signatures, V3 and of each service.
 from __future__ import annotations
 
 import hmac
+import math
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -19,7 +20,7 @@ from localcloud.signatures import acs3, fc2, mns, roa, rpc
 from localcloud.signatures.claim import Claim
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from localcloud.message import Request
 
@@ -30,22 +31,32 @@ MAXIMUM_AGE_SECONDS = 15 * 60
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A pair of keys the cloud accepts; with a token it is a temporary one, as STS gives them."""
+    """A pair of keys the cloud accepts; with a token it is a temporary one, as STS gives them.
+
+    Attributes:
+        access_key_id: its public part.
+        access_key_secret: its secret part.
+        security_token: comes with every request of a temporary one; empty for others.
+        expires_at: until when it is accepted, seconds since the epoch by the wall clock.
+        arn: who uses it, such as `acs:ram::1:assumed-role/reader/session`; empty for the account itself.
+    """
 
     access_key_id: str
     access_key_secret: str = field(repr=False)
     security_token: str = field(default="", repr=False)
+    expires_at: float = math.inf
+    arn: str = ""
 
 
 class Keyring:
-    """The keys the cloud accepts, by their id."""
+    """The keys the cloud accepts; `find` gives the one of an id."""
 
-    def __init__(self, keys: tuple[Key, ...]) -> None:
-        self._keys = {key.access_key_id: key for key in keys}
+    def __init__(self, find: Callable[[str], Key | None]) -> None:
+        self._find = find
 
-    def owner(self, claim: Claim) -> Key:
-        """The key a claim names; refuses unknown keys and wrong tokens."""
-        key = self._keys.get(claim.access_key_id)
+    def owner(self, claim: Claim, now: float) -> Key:
+        """The key a claim names; refuses unknown keys, wrong tokens and what has expired."""
+        key = self._find(claim.access_key_id)
         if key is None:
             raise Refusal(404, "InvalidAccessKeyId.NotFound", "Specified access key is not found.")
         if claim.security_token and not key.security_token:
@@ -56,6 +67,8 @@ class Keyring:
                 "InvalidSecurityToken.MismatchWithAccessKey",
                 "Specified SecurityToken mismatches with the AccessKeyId, or is missing.",
             )
+        if now >= key.expires_at:
+            raise Refusal(400, "InvalidSecurityToken.Expired", "Specified SecurityToken is expired.")
         return key
 
 
@@ -73,7 +86,7 @@ class Verifier:
             keyring: the keys that are accepted.
             now: the wall clock, seconds since the epoch.
         """
-        key = keyring.owner(claim)
+        key = keyring.owner(claim, now)
         if abs(now - claim.signed_at) > MAXIMUM_AGE_SECONDS:
             raise Refusal(400, "InvalidTimeStamp.Expired", "Specified time stamp or date value is expired.")
         if not claim.is_signed_with(key.access_key_secret):

@@ -26,6 +26,7 @@ FC_CODES: Final[ErrorCodes] = MappingProxyType(
         "IllegalTimestamp": _INVALID,
         "ContentMD5NotMatched": _INVALID,
         "InvalidTimeStamp.Expired": _DENIED,
+        "InvalidSecurityToken.Expired": _DENIED,
         "InvalidSecurityToken.Malformed": _DENIED,
         "InvalidSecurityToken.MismatchWithAccessKey": _DENIED,
         "SignatureNonceUsed": _DENIED,

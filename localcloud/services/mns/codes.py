@@ -25,6 +25,7 @@ MNS_CODES: Final[ErrorCodes] = MappingProxyType(
         "ContentMD5NotMatched": (400, "InvalidDegist"),
         "InvalidAccessKeyId.NotFound": (403, "InvalidAccessKeyId"),
         "SignatureDoesNotMatch": (403, "SignatureDoesNotMatch"),
+        "InvalidSecurityToken.Expired": _DENIED,
         "InvalidSecurityToken.Malformed": _DENIED,
         "InvalidSecurityToken.MismatchWithAccessKey": _DENIED,
         "InvalidApi.NotFound": _WRONG_URL,

@@ -44,12 +44,13 @@ def _request(vector: dict[str, Any], **headers: str) -> Request:
 
 def _keyring(vector: dict[str, Any], **changes: str) -> Keyring:
     request = _request(vector)
-    key = {
+    values = {
         "access_key_id": vector.get("access_key_id", META["access_key_id"]),
         "access_key_secret": vector.get("access_key_secret", META["access_key_secret"]),
         "security_token": request.header("x-acs-security-token"),
     }
-    return Keyring((Key(**{**key, **changes}),))
+    key = Key(**{**values, **changes})
+    return Keyring({key.access_key_id: key}.get)
 
 
 def _code(
