@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 from fctoolkit.errors import ConfigurationError
 from localcloud.errors import LocalCloudError
 from localcloud.eventbridge import EventBus, Rule
-from localcloud.function_spec import EventBridgeTrigger, HttpTrigger
+from localcloud.function_spec import LATEST, EventBridgeTrigger, HttpTrigger
 from localcloud.runtime import FunctionProcess, Invocation
 from localcloud.runtime.process import new_request_id
 from localcloud.triggers import (
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from localcloud.function_spec import FunctionSpec, TimerTrigger
     from localcloud.message import Request
+    from localcloud.runtime.process import Interpreter
     from localcloud.template import Template
 
 
@@ -89,6 +90,8 @@ class Deployment:
         self._closed = False
         self._lock = threading.Lock()
         self._running: dict[str, _Running] = {}
+        self._aliases: dict[str, _Alias] = {}
+        self._ending: list[threading.Thread] = []
         try:
             for spec in template.functions:
                 self.put(spec)
@@ -100,7 +103,8 @@ class Deployment:
     def functions(self) -> tuple[FunctionSpec, ...]:
         """The functions there are now, in the order they came."""
         with self._lock:
-            return tuple(running.spec for running in self._running.values())
+            running = [one.spec for one in self._running.values()]
+            return (*running, *(one.spec for one in self._aliases.values()))
 
     @property
     def bus(self) -> EventBus:
@@ -119,26 +123,44 @@ class Deployment:
             now=self._now,
         )
 
-    def put(self, spec: FunctionSpec, *, python: Path | None = None) -> None:
-        """Adds a function, or replaces the one of the same key, whose instances end after their requests.
+    def put(self, spec: FunctionSpec, *, python: Interpreter | None = None) -> None:
+        """Adds a function, or replaces the one of the same key. Waits for nothing.
 
-        Raises ConfigurationError when it cannot be run here. `python` is the interpreter for this function.
+        The instances of a replaced one end after their requests; what waits in the background for it runs as
+        the new one. Raises ConfigurationError when it cannot be run here. `python` is the interpreter for
+        this function.
         """
         process = FunctionProcess(spec, self._environment, python=python or self._python)
         with self._lock:
             if self._closed:
                 raise self._refusal(spec.key)
+            self._aliases.pop(spec.key, None)
             before = self._running.get(spec.key)
-            self._running[spec.key] = _Running(spec, process)
-        if before is not None:
-            before.close()
+            self._running[spec.key] = _Running(spec, process, before.queue if before is not None else None)
+            if before is not None:
+                self._end(before)
+
+    def put_alias(self, spec: FunctionSpec, chosen: Callable[[], str]) -> None:
+        """Adds a function that has triggers of its own and runs as others, or replaces the one of its key.
+
+        `chosen` gives the key of the function that is run, anew for each invocation.
+        """
+        with self._lock:
+            if self._closed:
+                raise self._refusal(spec.key)
+            self._aliases[spec.key] = _Alias(spec, chosen)
 
     def remove(self, key: str) -> None:
-        """Ends the function of this key, after the requests that run; does nothing when there is none."""
+        """Lets the function of this key end after the requests that run; nothing when there is none.
+
+        What waits in the background for it is never run.
+        """
         with self._lock:
+            self._aliases.pop(key, None)
             running = self._running.pop(key, None)
-        if running is not None:
-            running.close()
+            if running is not None:
+                running.queue.shutdown(wait=False, cancel_futures=True)
+                self._end(running)
 
     def restore(self) -> None:
         """Brings back the template's functions as they were, and ends all others."""
@@ -153,7 +175,9 @@ class Deployment:
 
     def function(self, key: str) -> FunctionSpec:
         """The function of this key; ClosedError when it was removed."""
-        return self._of(key).spec
+        with self._lock:
+            alias = self._aliases.get(key)
+        return alias.spec if alias is not None else self._of(key).spec
 
     def __enter__(self) -> Self:
         return self
@@ -214,11 +238,14 @@ class Deployment:
         return http_event(request, spec, request_id, self._now())
 
     def named(self, name: str, *, any_case: bool = False) -> FunctionSpec | None:
-        """The function with this `functionName`, or else this resource key; None when there is none."""
+        """The function with this `functionName`, or else this key; None when there is none.
+
+        A name means what can still be changed of a function; published versions have keys only.
+        """
         folded = str.lower if any_case else str
         wanted = folded(name)
         functions = self.functions
-        by_name = (spec for spec in functions if folded(spec.name) == wanted)
+        by_name = (spec for spec in functions if folded(spec.name) == wanted and spec.version == LATEST)
         by_key = (spec for spec in functions if folded(spec.key) == wanted)
         return next(by_name, None) or next(by_key, None)
 
@@ -239,12 +266,12 @@ class Deployment:
         then: Callable[[Invocation], None] = lambda _: None,
     ) -> None:
         """Runs a function once in the background, after those that were there before; `then` is told."""
-        running = self._of(key)
+        queue = self._of(key).queue
 
         def run() -> None:
             then(self._run(key, payload, request_id, background=True))
 
-        running.queue.submit(run)
+        queue.submit(run)
 
     def close(self) -> None:
         """Ends all processes. Invocations that run are waited for; those that wait get a ClosedError."""
@@ -252,8 +279,14 @@ class Deployment:
             self._closed = True
             running = tuple(self._running.values())
             self._running.clear()
+            self._aliases.clear()
+            ending = tuple(self._ending)
         for one in running:
+            one.closed = True
+            one.queue.shutdown(cancel_futures=True)
             one.close()
+        for thread in ending:
+            thread.join()
 
     @staticmethod
     def _refusal(key: str) -> ClosedError:
@@ -261,10 +294,20 @@ class Deployment:
 
     def _of(self, key: str) -> _Running:
         with self._lock:
-            running = self._running.get(key)
+            alias = self._aliases.get(key)
+        chosen = alias.chosen() if alias is not None else key
+        with self._lock:
+            running = self._running.get(chosen)
         if running is None:
             raise self._refusal(key)
         return running
+
+    def _end(self, running: _Running) -> None:
+        """Ends what takes no requests any more, in a thread: its last ones may still run."""
+        running.closed = True
+        thread = threading.Thread(target=running.close, name=f"end of {running.spec.key}")
+        self._ending = [*(one for one in self._ending if one.is_alive()), thread]
+        thread.start()
 
     def _meant(self, name: str) -> FunctionSpec:
         """The function that a caller names by key, name or code folder; else the template's complaint."""
@@ -278,30 +321,39 @@ class Deployment:
         *,
         background: bool = False,
     ) -> Invocation:
-        running = self._of(key)
-        with running.turn:
-            if running.closed:
-                raise self._refusal(key)
-            invocation = running.process.invoke(payload, request_id=request_id)
+        invocation = None
+        while invocation is None:
+            running = self._of(key)
+            with running.turn:
+                # What was replaced while this waited for its turn leaves it to the one that is there now.
+                if not running.closed:
+                    invocation = running.process.invoke(payload, request_id=request_id)
         self._ended(Ended(key, invocation, background))
         return invocation
+
+
+@dataclass(frozen=True, slots=True)
+class _Alias:
+    """A function that is run as others."""
+
+    spec: FunctionSpec
+    chosen: Callable[[], str]
 
 
 class _Running:
     """One function that runs here: its process, and the thread of its background invocations."""
 
-    def __init__(self, spec: FunctionSpec, process: FunctionProcess) -> None:
+    def __init__(
+        self, spec: FunctionSpec, process: FunctionProcess, queue: ThreadPoolExecutor | None
+    ) -> None:
         self.spec = spec
         self.process = process
         self.turn = threading.Lock()
         # Background invocations run one after the other. The thread starts with the first.
-        self.queue = ThreadPoolExecutor(1, spec.key)
+        self.queue = queue or ThreadPoolExecutor(1, spec.key)
         self.closed = False
 
     def close(self) -> None:
-        """Waits for what runs, and ends the process; what waits in the background is never run."""
-        self.closed = True
-        self.queue.shutdown(cancel_futures=True)
-        # Who has the turn may have looked before this was closed, and would start the process anew.
+        """Waits for what runs, and ends the process. `closed` is set before, so that nothing more begins."""
         with self.turn:
             self.process.close()

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 DEFAULT_ACCOUNT_ID: Final = "1234567890123456"
 
+LATEST: Final = "LATEST"
+"""The version of a function that can still be changed."""
+
 
 @dataclass(frozen=True, slots=True)
 class HttpTrigger:
@@ -118,6 +121,8 @@ class FunctionSpec:
         custom: how it is started on a custom runtime; None on a built-in one.
         asynchronous: what becomes of asynchronous invocations.
         role: ARN of the RAM role it runs with; empty for none.
+        version: a published version's number, or `LATEST`.
+        code_checksum: CRC-64 of the code's zip, in decimal digits; empty for code that came as a folder.
         reserved: how many instances it may have at once, `reservedConcurrency`; None for as many as the
             region lets it have.
         provisioned: how many instances are started beforehand and kept.
@@ -142,6 +147,8 @@ class FunctionSpec:
     log_store: str = ""
     asynchronous: AsyncSettings = field(default_factory=AsyncSettings)
     role: str = ""
+    version: str = LATEST
+    code_checksum: str = ""
     reserved: int | None = None
     provisioned: int = 0
     instance_concurrency: int = 1

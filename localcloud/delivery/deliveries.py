@@ -19,6 +19,7 @@ from localcloud.delivery.book import Book, Waiting
 from localcloud.delivery.letters import queue_of
 from localcloud.delivery.routes import Again, Pushed, Queued, Shipment, after
 from localcloud.delivery.streams import batch_due, batch_of
+from localcloud.deployment import ClosedError
 from localcloud.function_spec import QueueTrigger, TimerTrigger
 from localcloud.invoking import ASYNC_PAYLOAD_BYTES
 from localcloud.runtime import Invocation
@@ -285,7 +286,11 @@ class Deliveries:
         if isinstance(shipment.route, Pushed) and shipment.route.refused:
             invocation = _refused(request_id)
         else:
-            invocation = self.deployment.run(shipment.function, shipment.payload, request_id)
+            try:
+                invocation = self.deployment.run(shipment.function, shipment.payload, request_id)
+            except ClosedError as error:
+                # Removed meanwhile: whoever is in charge tries again, as for a function that fails.
+                invocation = _failed(request_id, "FunctionNotFound", str(error))
         return self._followed(book, shipment, invocation)
 
     def _followed(self, book: Book, shipment: Shipment, invocation: Invocation) -> DeliveryRecord:
@@ -342,7 +347,12 @@ def _queued(spec: FunctionSpec, *, destinations: bool = True) -> Queued:
 
 
 def _refused(request_id: str) -> Invocation:
-    """What EventBridge gets for an event that FC does not take, in the form of an invocation that failed."""
+    """What EventBridge gets for an event that FC does not take."""
     message = f"an asynchronous invocation may have {ASYNC_PAYLOAD_BYTES} bytes"
+    return _failed(request_id, "EntityTooLarge", message)
+
+
+def _failed(request_id: str, error_type: str, message: str) -> Invocation:
+    """A refusal by FC, in the form of an invocation that failed."""
     payload = json.dumps({"errorMessage": message}).encode()
-    return Invocation(request_id, payload, "EntityTooLarge", "", 0.0, cold=False)
+    return Invocation(request_id, payload, error_type, "", 0.0, cold=False)

@@ -51,7 +51,7 @@ class Settings(TypedDict):
     """The head of the first frame: what the instance is to be.
 
     `code` and `layers` are folders; a layer that holds a folder `python` stands for /opt, any other for
-    /opt/python itself. `credentials` are key id, secret and token.
+    /opt/python itself. `credentials` are key id, secret and token. `version` is a number or `LATEST`.
     """
 
     code: str
@@ -63,6 +63,7 @@ class Settings(TypedDict):
     runtime: str
     timeout: int
     memory: int
+    version: str
     region: str
     accountId: str
     logProject: str
@@ -166,10 +167,14 @@ class Worker:
             "handler": settings["handler"],
             "memory": settings["memory"],
         }
+        qualifier = settings["version"]
+        version = "" if qualifier == "LATEST" else qualifier
         if settings["runtime"] in MODERN_RUNTIMES:
             return Record(
                 **shared,
-                function=Record(**function, timeout=settings["timeout"], version_id="", qualifier="LATEST"),
+                function=Record(
+                    **function, timeout=settings["timeout"], version_id=version, qualifier=qualifier
+                ),
                 log_project=settings["logProject"],
                 log_store=settings["logStore"],
             )
@@ -191,8 +196,8 @@ class Worker:
                 name="",
                 log_project=settings["logProject"],
                 log_store=settings["logStore"],
-                qualifier="LATEST",
-                version_id="",
+                qualifier=qualifier,
+                version_id=version,
             ),
         )
 

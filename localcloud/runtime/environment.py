@@ -66,5 +66,5 @@ def _fc_variables(spec: FunctionSpec) -> dict[str, str]:
         "FC_FUNCTION_HANDLER": spec.handler,
         "FC_FUNCTION_MEMORY_SIZE": str(spec.memory),
         "FC_FUNC_CODE_PATH": str(spec.code),
-        version: "LATEST",
+        version: spec.version,
     }

@@ -12,7 +12,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
 from fctoolkit.errors import ConfigurationError
 from localcloud.runtime.custom import CustomInstance
@@ -21,7 +21,7 @@ from localcloud.runtime.exchange import Call, ExitedError, NotStartedError, Repl
 from localcloud.runtime.instance import BuiltInInstance
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from localcloud.function_spec import FunctionSpec, Hook
     from localcloud.message import Request, Response
@@ -33,6 +33,9 @@ RUNTIMES: Final = ("python3.12", "python3.10", "python3.9", "python3")
 
 CUSTOM_RUNTIMES: Final = ("custom.debian12", "custom.debian11", "custom.debian10", "custom")
 """FC's custom runtimes. What runs is the start command of the function, on this machine."""
+
+Interpreter: TypeAlias = "Path | Callable[[], Path]"
+"""The Python that a function runs on, or what finds it at the first start, or raises NotStartedError."""
 
 INVOCATION_ERROR: Final = "UnhandledInvocationError"
 INITIALIZATION_ERROR: Final = "InitializationError"
@@ -95,7 +98,7 @@ class FunctionProcess:
         environment: Mapping[str, str],
         *,
         credentials: Credentials | None = None,
-        python: Path | None = None,
+        python: Interpreter | None = None,
     ) -> None:
         if spec.runtime not in (*RUNTIMES, *CUSTOM_RUNTIMES):
             known = ", ".join((*RUNTIMES, *CUSTOM_RUNTIMES))
@@ -221,9 +224,10 @@ class FunctionProcess:
     def _start(self) -> Instance:
         self._instance_id = f"c-{secrets.token_hex(16)}"
         environment = self.environment | {"FC_INSTANCE_ID": self._instance_id}
+        python = self._python() if callable(self._python) else self._python
         if self.spec.custom is not None:
-            return CustomInstance(self.spec, environment, self._python, self._common_headers)
-        return BuiltInInstance(self._settings(), environment, self._python)
+            return CustomInstance(self.spec, environment, python, self._common_headers)
+        return BuiltInInstance(self._settings(), environment, python)
 
     def _common_headers(self) -> dict[str, str]:
         """What FC tells a custom runtime with every request, beside the request's id."""
@@ -238,7 +242,7 @@ class FunctionProcess:
             "x-fc-function-timeout": str(spec.timeout),
             "x-fc-region": spec.region,
             "x-fc-account-id": spec.account_id,
-            "x-fc-qualifier": "LATEST",
+            "x-fc-qualifier": spec.version,
         }
         return {name: value for name, value in headers.items() if value}
 
@@ -254,6 +258,7 @@ class FunctionProcess:
             "runtime": spec.runtime,
             "timeout": spec.timeout,
             "memory": spec.memory,
+            "version": spec.version,
             "region": spec.region,
             "accountId": spec.account_id,
             "logProject": spec.log_project,

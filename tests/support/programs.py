@@ -10,11 +10,12 @@ import functools
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
 import pytest
+
+from localcloud.runtime import interpreters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 MAY_BE_MISSING: Final = "MAY_BE_MISSING"
 
 HOW_TO_GET: Final = {
-    "python3.12": "install Python 3.12 and have it on PATH, in pyenv (`pyenv install 3.12`) or in uv "
-    "(`uv python install 3.12`)",
+    "python3.12": f"install {interpreters.how_to_get('3.12')}",
     "redis-server": "install Redis 6 or later and have it on PATH (Debian: `apt-get install redis-server`)",
     "s": "run `./dev s --version`, which installs Serverless Devs in build/s and needs Node.js 20",
 }
@@ -43,7 +43,9 @@ def requires(name: str) -> Path:
 @functools.cache
 def find(name: str) -> Path | None:
     """The path of a program that runs, None when there is none."""
-    return next((path for path in _candidates(name) if _runs(path, name)), None)
+    if name.startswith("python"):
+        return interpreters.find(name.removeprefix("python"))
+    return next((path for path in _candidates(name) if _runs(path)), None)
 
 
 def missing(name: str, advice: str) -> NoReturn:
@@ -68,24 +70,12 @@ def _candidates(name: str) -> Iterator[Path]:
         found = shutil.which(name, path=folder)
         if found:
             yield Path(found)
-    if name.startswith("python"):
-        version = name.removeprefix("python")
-        # A folder of pyenv's shims on PATH tells where its versions are, wherever HOME is.
-        shims = (Path(folder).parent for folder in os.get_exec_path() if Path(folder).name == "shims")
-        for pyenv in (Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv"), *shims):
-            yield from sorted(pyenv.glob(f"versions/{version}*/bin/{name}"), reverse=True)
-        uv = str(Path(sys.executable).with_name("uv"))
-        find = [uv, "python", "find", "--managed-python", "--no-python-downloads", "--no-project", version]
-        done = _run(find)
-        if done is not None and done.returncode == 0:
-            yield Path(done.stdout.strip())
 
 
-def _runs(path: Path, name: str) -> bool:
+def _runs(path: Path) -> bool:
     """Whether it says its version: what is found on PATH may be the shim of a program that is not there."""
     done = _run([str(path), "--version"])
-    expected = name.replace("python", "Python ") if name.startswith("python") else ""
-    return done is not None and done.returncode == 0 and done.stdout.startswith(expected)
+    return done is not None and done.returncode == 0
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str] | None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from concurrent.futures import ThreadPoolExecutor, wait
+import sys
+import time
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import replace
+from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +16,19 @@ import pytest
 
 from fctoolkit.errors import ConfigurationError
 from localcloud.deployment import ClosedError, Deployment
+from localcloud.function_spec import CustomRuntime
 from localcloud.runtime import FunctionProcess
-from localcloud.template import read_template
+from localcloud.runtime.interpreters import find, interpreter_for
+from localcloud.template import Template, read_template
 from localcloud.template_source import TemplateError
+from tests.support.runtime_functions import write_function
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+    from localcloud.function_spec import FunctionSpec
+
+NOTHING = Template(Path("s.yaml"), ())
 TEMPLATE = """\
 edition: 3.0.0
 resources:
@@ -132,3 +141,69 @@ def test_a_closed_deployment_runs_nothing_more(tmp_path: Path, monkeypatch: pyte
         deployment.invoke("first", b"")
     with pytest.raises(ClosedError, match="first"):
         deployment.invoke_later("first", b"", request_id="r")
+
+
+def _one(folder: Path, code: str, **settings: Any) -> FunctionSpec:
+    return write_function(folder, code, key="one", **settings)
+
+
+def test_a_replaced_function(tmp_path: Path) -> None:
+    """A replaced function ends what it runs, and nobody waits for that; what comes next runs the new one."""
+    slow = """
+        import time, pathlib
+        def handler(event, context):
+            pathlib.Path(event.decode()).touch()
+            time.sleep(0.5)
+            return "old"
+    """
+    started = tmp_path / "started"
+    with Deployment(NOTHING, {"PATH": os.environ["PATH"]}) as deployment, ThreadPoolExecutor(1) as pool:
+        deployment.put(_one(tmp_path / "old", slow))
+        old = pool.submit(deployment.invoke, "one", str(started).encode())
+        while not started.exists():
+            time.sleep(0.01)
+        later: Future[bytes] = Future()
+        deployment.invoke_later(
+            "one", b"", request_id="1", then=lambda invocation: later.set_result(invocation.payload)
+        )
+        deployment.put(_one(tmp_path / "new", "def handler(event, context): return 'new'"))
+        assert not old.done()
+        assert deployment.invoke("one", b"").payload == b"new"
+        assert later.result(timeout=20) == b"new"
+        assert old.result().payload == b"old"
+
+
+def test_an_alias_runs_as_others(tmp_path: Path) -> None:
+    """An alias runs as the function that is chosen anew at each invocation, and is told by its own key."""
+    code = "def handler(event, context): return context.function.qualifier"
+    ended: list[str] = []
+    keys = iter(["one@1", "one@2", "one@3"])
+    with Deployment(NOTHING, {}, ended=lambda one: ended.append(one.function)) as deployment:
+        for version in ("1", "2"):
+            spec = _one(tmp_path / version, code, version=version)
+            deployment.put(replace(spec, key=f"one@{version}"))
+        deployment.put_alias(replace(spec, key="one@live"), lambda: next(keys))
+        assert [deployment.invoke("one@live", b"").payload for _ in range(2)] == [b"1", b"2"]
+        assert ended == ["one@live", "one@live"]
+        with pytest.raises(ClosedError):
+            deployment.invoke("one@live", b"")
+        deployment.remove("one@live")
+        assert [spec.key for spec in deployment.functions] == ["one@1", "one@2"]
+
+
+def test_the_python_that_a_runtime_names(tmp_path: Path) -> None:
+    """A function runs on the Python of its runtime, and where there is none says how to get it."""
+    code = "import sys\ndef handler(event, context): return '%d.%d' % sys.version_info[:2]"
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code/index.py").write_text(code)
+    spec = replace(_one(tmp_path / "other", code), code=tmp_path / "code", runtime="python3.10")
+    missing = replace(spec, key="missing", runtime="custom", custom=CustomRuntime(("python3.99",)))
+    default = Path(sys.executable)
+    with Deployment(NOTHING, {}) as deployment:
+        deployment.put(missing, python=lambda: interpreter_for(missing, default))
+        failed = deployment.invoke("missing", b"")
+        assert failed.error_type == "FunctionNotStarted"
+        assert b"pyenv install 3.99" in failed.payload
+        if find("3.10") is not None:
+            deployment.put(spec, python=lambda: interpreter_for(spec, default))
+            assert deployment.invoke("one", b"").payload == b"3.10"
