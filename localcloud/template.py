@@ -14,30 +14,19 @@ therefore found here and not in the cloud.
 
 from __future__ import annotations
 
-import re
 import sysconfig
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pydantic import Field
 
-from localcloud.delivery.retries import ASYNC_EVENT_AGE, ASYNC_RETRIES, AsyncRetries
-from localcloud.delivery.settings import AsyncSettings
-from localcloud.function_limits import (
-    FUNCTION_NAME,
-    LARGEST_INSTANCE_CONCURRENCY,
-    LARGEST_MEMORY,
-    LONGEST_INITIALIZER,
-    LONGEST_TIMEOUT,
-    MEMORY_STEP,
-    SMALLEST_MEMORY,
-    VARIABLE_NAME,
-    VARIABLE_NAME_IN_WORDS,
-)
-from localcloud.function_spec import DEFAULT_ACCOUNT_ID, CustomRuntime, FunctionSpec, Hook
-from localcloud.template_model import Model, validated
+from localcloud.camel import Model
+from localcloud.function_limits import FUNCTION_NAME, VARIABLE_NAME_IN_WORDS
+from localcloud.function_model import AsyncInvokeModel, FunctionModel, LogConfig, wrong_variable
+from localcloud.function_spec import DEFAULT_ACCOUNT_ID, FunctionSpec
+from localcloud.template_model import validated
 from localcloud.template_references import References
 from localcloud.template_resources import resolved_props, resources
 from localcloud.template_source import Place, TemplateError, load
@@ -119,44 +108,8 @@ def read_template(
     return Template(file, tuple(reader.functions()), str(name.content) if name is not None else "")
 
 
-class _Hook(Model):
-    handler: str
-    timeout: int = Field(default=3, ge=1, le=LONGEST_INITIALIZER)
-
-
-class _Lifecycle(Model):
-    initializer: _Hook | None = None
-    pre_stop: _Hook | None = None
-
-
-class _CustomRuntime(Model):
-    command: tuple[str, ...] = Field(default=("/code/bootstrap",), min_length=1)
-    args: tuple[str, ...] = ()
-    port: int = Field(default=9000, ge=1, le=65535)
-
-
 class _Code(Model):
     src: str
-
-
-class _LogConfig(Model):
-    project: str
-    logstore: str
-
-
-class _Destination(Model):
-    destination: str = ""
-
-
-class _Destinations(Model):
-    on_failure: _Destination = _Destination()
-    on_success: _Destination = _Destination()
-
-
-class _AsyncInvoke(Model):
-    max_async_retry_attempts: int = Field(default=ASYNC_RETRIES, ge=0, le=8)
-    max_async_event_age_in_seconds: int = Field(default=ASYNC_EVENT_AGE, ge=1, le=2592000)
-    destination_config: _Destinations = _Destinations()
 
 
 class _Concurrency(Model):
@@ -171,27 +124,17 @@ class _Scaling(Model):
     min_instances: int = Field(default=0, ge=0)
 
 
-class _Function(Model):
+class _Function(FunctionModel):
     """The keys that matter to a run, within FC's limits."""
 
     region: str
     function_name: str = Field(pattern=FUNCTION_NAME)
-    runtime: str
-    handler: str = ""
     code: str | _Code
-    timeout: int = Field(default=3, ge=1, le=LONGEST_TIMEOUT)
-    memory_size: int = Field(default=512, ge=SMALLEST_MEMORY, le=LARGEST_MEMORY, multiple_of=MEMORY_STEP)
-    environment_variables: dict[str, str] = Field(default_factory=dict)
-    layers: tuple[str, ...] = ()
-    instance_lifecycle_config: _Lifecycle = _Lifecycle()
-    custom_runtime_config: _CustomRuntime = _CustomRuntime()
-    log_config: _LogConfig | str | None = None
-    async_invoke_config: _AsyncInvoke = _AsyncInvoke()
-    role: str = ""
+    log_config: LogConfig | str | None = None
+    async_invoke_config: AsyncInvokeModel = AsyncInvokeModel()
     concurrency_config: _Concurrency = _Concurrency()
     provision_config: _Provision = _Provision()
     scaling_config: _Scaling = _Scaling()
-    instance_concurrency: int = Field(default=1, ge=1, le=LARGEST_INSTANCE_CONCURRENCY)
     triggers: tuple[TriggerModel, ...] = ()
 
 
@@ -209,39 +152,22 @@ class _Reader:
     def _function(self, key: str, resource: Node) -> FunctionSpec:
         props = resolved_props(self.references, key, resource)
         model = validated(_Function, props)
-        is_custom = model.runtime.partition(".")[0] == "custom"
-        if not model.handler and not is_custom:
+        if not model.handler and not model.is_custom:
             raise TemplateError(props.place, "handler: Field required")
-        log = model.log_config if isinstance(model.log_config, _LogConfig) else None
-        hooks = model.instance_lifecycle_config
-        custom = model.custom_runtime_config
-        queued = model.async_invoke_config
-        return FunctionSpec(
+        spec = model.spec(
             key=key,
             name=model.function_name,
-            handler=model.handler,
             code=self._code_folder(model.code, props),
-            runtime=model.runtime,
-            timeout=model.timeout,
-            memory=model.memory_size,
             region=model.region,
-            account_id=self.references.account_id,
-            environment=_variables(model.environment_variables, props),
             layers=self.layer_folders if model.layers else (),
-            initializer=_hook(hooks.initializer),
-            pre_stop=_hook(hooks.pre_stop),
-            custom=CustomRuntime(custom.command, custom.args, custom.port) if is_custom else None,
-            log_project=log.project if log else "",
-            log_store=log.logstore if log else "",
-            asynchronous=AsyncSettings(
-                AsyncRetries(queued.max_async_retry_attempts, queued.max_async_event_age_in_seconds),
-                queued.destination_config.on_failure.destination,
-                queued.destination_config.on_success.destination,
-            ),
-            role=model.role,
+        )
+        _check_variables(model.environment_variables, props)
+        return replace(
+            spec,
+            account_id=self.references.account_id,
+            asynchronous=model.async_invoke_config.settings,
             reserved=model.concurrency_config.reserved_concurrency,
             provisioned=max(model.provision_config.default_target, model.scaling_config.min_instances),
-            instance_concurrency=model.instance_concurrency,
             triggers=tuple(read_triggers(model.triggers, props)),
         )
 
@@ -252,15 +178,10 @@ class _Reader:
         return folder
 
 
-def _hook(model: _Hook | None) -> Hook | None:
-    return Hook(model.handler, model.timeout) if model else None
-
-
-def _variables(variables: Mapping[str, str], props: Node) -> Mapping[str, str]:
-    for name in variables:
-        if not re.search(VARIABLE_NAME, name):
-            raise TemplateError(
-                props.at(["environmentVariables", name]).place,
-                f"the variable {name!r}: FC takes {VARIABLE_NAME_IN_WORDS}",
-            )
-    return variables
+def _check_variables(variables: Mapping[str, str], props: Node) -> None:
+    wrong = wrong_variable(variables)
+    if wrong is not None:
+        raise TemplateError(
+            props.at(["environmentVariables", wrong]).place,
+            f"the variable {wrong!r}: FC takes {VARIABLE_NAME_IN_WORDS}",
+        )
