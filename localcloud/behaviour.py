@@ -10,22 +10,26 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
+# Pydantic needs it when it is run.
+from localcloud.progress import Pace
+
 Seconds: TypeAlias = Annotated[float, Field(ge=0)]
 
 
 class Behaviour(BaseModel):
-    """Times in seconds of the state clock, and documented variants by name.
+    """How changes of state go on, times in seconds of the state clock, and documented variants by name.
 
     Attributes:
-        node_list_lag_seconds: an accepted attach shows in DescribeClusterNodes only after so long.
-        attach_seconds: how long the task of an attach runs; the node is `initial` meanwhile.
-        removing_seconds: how long a node that is being removed stays in the list.
-        reload_seconds: how long an ENS instance is `Starting` after an accepted attach.
-        ens_start_seconds: how long a new or started ENS instance is `Starting`.
-        cluster_seconds: how long a new cluster is `initial`.
-        es_activation_seconds: how long a new Elasticsearch instance is `activating`.
-        connect_activating_seconds: how long AddConnectableCluster puts both instances into `activating`.
-            Whether it does so at all is not documented.
+        node_listing: from an accepted attach until DescribeClusterNodes shows the node.
+        node_joining: of a node that is `initial`, and of the task of its attach.
+        node_removal: of a node that is `removing`, and of the task that removes it.
+        nodepool_creation: of the task that creates a node pool; the pool is there at once.
+        cluster_creation: of a cluster that is `initial`, and of its task.
+        ens_reload: of an ENS instance that is `Starting` after an accepted attach.
+        ens_start: of a new or started ENS instance that is `Starting`.
+        es_activation: of a new Elasticsearch instance that is `activating`.
+        es_connection: of both instances that AddConnectableCluster puts into `activating`. Whether it does so
+            at all is not documented.
         token_memory_seconds: how long a clientToken is remembered. Not documented.
         attach_status: HTTP status of AttachInstances; older pages say 202, newer ones 200.
         node_quota: nodes in a cluster.
@@ -58,14 +62,15 @@ class Behaviour(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    node_list_lag_seconds: Seconds = 20.0
-    attach_seconds: Seconds = 90.0
-    removing_seconds: Seconds = 30.0
-    reload_seconds: Seconds = 30.0
-    ens_start_seconds: Seconds = 120.0
-    cluster_seconds: Seconds = 300.0
-    es_activation_seconds: Seconds = 600.0
-    connect_activating_seconds: Seconds = 0.0
+    node_listing: Pace = 20.0
+    node_joining: Pace = 90.0
+    node_removal: Pace = 30.0
+    nodepool_creation: Pace = 0.0
+    cluster_creation: Pace = 300.0
+    ens_reload: Pace = 30.0
+    ens_start: Pace = 120.0
+    es_activation: Pace = 600.0
+    es_connection: Pace = 0.0
     token_memory_seconds: Seconds = 86400.0
     attach_status: Literal[200, 202] = 202
     node_quota: Annotated[int, Field(ge=0)] = 100

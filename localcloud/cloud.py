@@ -77,7 +77,7 @@ class LocalCloud:
         self.clock = StateClock(now)
         self._first_behaviour = behaviour or Behaviour()
         self._lock = threading.RLock()
-        self._responder = Responder(lambda: self._world, self._lock, self._moment, wall_clock, signed=signed)
+        self._responder = Responder(lambda: self._world, self._lock, self.moment, wall_clock, signed=signed)
         self._admin = Admin(self)
         self._gateway: Gateway | None = None
         self._deliveries: Deliveries | None = None
@@ -210,6 +210,10 @@ class LocalCloud:
             return self._step(seconds)
         return self._deliveries.pass_time(seconds)
 
+    def moment(self) -> Moment:
+        """The present one: a new one for each call, as looks are counted by it."""
+        return Moment(self.clock.now(), self._world.behaviour)
+
     def reset(self) -> None:
         """Forgets all state, keys, behaviour, faults, calls, nonces, events and what waits for delivery.
 
@@ -267,7 +271,7 @@ class LocalCloud:
         deliveries = self._deliveries.state() if self._deliveries is not None else {}
         with self._lock:
             world = self._world
-            moment = self._moment()
+            moment = self.moment()
             temporary: list[JsonValue] = [key_record(key) for key in world.temporary_keys.all()]
             state: JsonObject = {
                 "credentials": key_record(world.key),
@@ -326,9 +330,6 @@ class LocalCloud:
     def _step(self, seconds: float) -> float:
         with self._lock:
             return self.clock.advance(seconds)
-
-    def _moment(self) -> Moment:
-        return Moment(self.clock.now(), self._world.behaviour)
 
 
 def _changed(behaviour: Behaviour, changes: Mapping[str, FrozenJson]) -> Behaviour:

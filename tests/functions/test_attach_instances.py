@@ -59,7 +59,7 @@ def test_a_second_delivery_never_attaches_again(product: Product, seconds: int) 
 
 def test_a_lagging_node_list_is_not_trusted(product: Product) -> None:
     """A node list that shows nothing even after the task has succeeded does not lead to a second attach."""
-    product.cloud.configure(node_list_lag_seconds=600, attach_seconds=30)
+    product.cloud.configure(node_listing=600, node_joining=30)
     product.attach(custom_event(ENS_ID))
     product.cloud.advance(60)
     assert only(product.attach(custom_event(ENS_ID)))["result"] == "attached"
@@ -95,14 +95,14 @@ def test_a_hold_tag_is_found_wherever_tags_are_told(product: Product) -> None:
 def test_task_wait_waits_for_the_task(product: Product) -> None:
     """With ENLIST_TASK_WAIT the outcome can be `attached`; without it nobody pays for waiting."""
     product.environ["ENLIST_TASK_WAIT"] = "50"
-    product.cloud.configure(attach_seconds=40)
+    product.cloud.configure(node_joining=40)
     assert only(product.attach(custom_event(ENS_ID)))["result"] == "attached"
 
 
 def test_task_wait_ends_before_the_function_does(product: Product) -> None:
     """A wait longer than the function's timeout ends in `attaching`, not in a killed function."""
     product.environ["ENLIST_TASK_WAIT"] = "3600"
-    product.cloud.configure(attach_seconds=3000)
+    product.cloud.configure(node_joining=3000)
     started = product.cloud.clock.now()
     assert only(product.attach(custom_event(ENS_ID)))["result"] == "attaching"
     assert product.cloud.clock.now() - started < 60

@@ -100,7 +100,7 @@ def test_a_death_after_the_effect_attaches_nothing_twice(
     product: Product, store: Watched, seconds: int, lag: int
 ) -> None:
     """However long after the death the next delivery comes, the machine stays attached once."""
-    product.cloud.configure(node_list_lag_seconds=lag, attach_seconds=60)
+    product.cloud.configure(node_listing=lag, node_joining=60)
     crash(product, after=True)
     product.cloud.advance(seconds)
     product.attach(EVENT)
@@ -134,7 +134,7 @@ def test_an_unclear_end_waits_for_its_lease(product: Product, store: Watched) ->
 
 def test_an_answer_that_was_lost_is_found(product: Product, store: Watched) -> None:
     """After a time-out whose effect shows, the record says that it was accepted."""
-    product.cloud.configure(node_list_lag_seconds=0)
+    product.cloud.configure(node_listing=0)
     product.cloud.add_fault(Fault(service="cs", action="AttachInstances", drop=True, effect="after"))
     assert only(product.attach(EVENT))["result"] == "attaching"
     assert (record(store) or {})["status"] == "completed"
@@ -184,7 +184,7 @@ def test_without_a_store_it_comes_back_after_a_day(product: Product) -> None:
 
 def test_an_accepted_attach_that_nothing_shows_is_believed(product: Product, store: Watched) -> None:
     """Where neither node nor task shows an accepted attach, the memory keeps it from a second one."""
-    product.cloud.configure(node_list_lag_seconds=3600, attach_seconds=3600, reload_seconds=0)
+    product.cloud.configure(node_listing=3600, node_joining=3600, ens_reload=0)
     product.attach(EVENT)
     product.cloud.add_fault(
         Fault(service="cs", action="DescribeClusterTasks", times=9, body='{"tasks": [], "page_info": {}}')

@@ -73,7 +73,7 @@ def test_what_a_dead_run_attached_is_remembered(
     product: Product, store: Watched, door: bytes, seconds: int
 ) -> None:
     """Who sees on its way what a dead run had claimed writes that down, so that it stays out once removed."""
-    product.cloud.configure(attach_seconds=600 if door == TIMER else 60)
+    product.cloud.configure(node_joining=600 if door == TIMER else 60)
     crash(product, after=True)
     product.cloud.advance(seconds)
     product.attach(door)
@@ -132,7 +132,7 @@ def test_a_store_that_is_lost_after_the_effect_is_asked_once(
     product: Product, store: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Claims that cannot be settled cost one wait, not one each; what was attached is remembered later."""
-    product.cloud.configure(attach_seconds=600)
+    product.cloud.configure(node_joining=600)
     ids = [f"i-{number}" for number in range(8)]
     seed(product.cloud, ens=[ens_instance(one) for one in ids])
     handle, read = product.cloud.handle, store.read

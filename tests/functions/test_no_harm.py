@@ -105,7 +105,7 @@ def test_a_node_of_any_cluster_in_sight_is_left_alone(product: Product, where: s
 @pytest.mark.parametrize("where", [BOUND, UNBOUND, FAR])
 def test_a_machine_on_its_way_to_any_cluster_in_sight_is_left_alone(product: Product, where: str) -> None:
     """A running task elsewhere is membership, although no node list shows it yet."""
-    product.cloud.configure(node_list_lag_seconds=600, attach_seconds=900, reload_seconds=0)
+    product.cloud.configure(node_listing=600, node_joining=900, ens_reload=0)
     seed(product.cloud, ens=[machine(ENS_ID)], clusters=clusters())
     begin_attach(product, where, ENS_ID)
     answer: Any = product.attach(TIMER)
@@ -138,7 +138,7 @@ def test_an_answer_that_says_nothing_is_not_an_empty_one(product: Product, actio
 
 def test_a_task_that_has_vanished_does_not_hide_the_others(product: Product) -> None:
     """One task that cannot be found leaves the machine waiting, and the other tasks still count."""
-    product.cloud.configure(node_list_lag_seconds=600, attach_seconds=900, reload_seconds=0)
+    product.cloud.configure(node_listing=600, node_joining=900, ens_reload=0)
     seed(product.cloud, ens=[machine(ENS_ID)], clusters=clusters())
     begin_attach(product, CLUSTER, ENS_ID)
     begin_attach(product, CLUSTER, ENS_ID)
@@ -229,14 +229,14 @@ def test_waiting_for_tasks_comes_after_all_attaches(product: Product) -> None:
     seed(product.cloud, ens=[machine(one) for one in ids], clusters=clusters())
     product.edge = [{**EDGE_BINDING, "max_per_run": 30}]
     product.environ["ENLIST_TASK_WAIT"] = "300"
-    product.cloud.configure(attach_seconds=3000)
+    product.cloud.configure(node_joining=3000)
     assert outcomes(product.attach(TIMER)) == dict.fromkeys(ids, "attaching")
 
 
 def test_nodes_on_their_way_are_counted_once_against_the_quota(product: Product) -> None:
     """An initial node is in the cluster's size and in a running task; it takes one place, not two."""
     ids = [f"i-{number}" for number in range(6)]
-    product.cloud.configure(node_quota=6, attach_seconds=900, reload_seconds=0)
+    product.cloud.configure(node_quota=6, node_joining=900, ens_reload=0)
     seed(product.cloud, ens=[machine(one) for one in ids[:3]], clusters=clusters())
     product.attach(TIMER)
     product.cloud.advance(60)
@@ -267,7 +267,7 @@ def test_mode_plan_tells_what_apply_would_do(product: Product) -> None:
 @pytest.mark.parametrize("where", [BOUND, UNBOUND, FAR])
 def test_a_task_that_has_just_succeeded_elsewhere_counts(product: Product, where: str) -> None:
     """The node list of another cluster lags too: its successful task is membership."""
-    product.cloud.configure(node_list_lag_seconds=600, attach_seconds=90, reload_seconds=0)
+    product.cloud.configure(node_listing=600, node_joining=90, ens_reload=0)
     seed(product.cloud, ens=[machine(ENS_ID)], clusters=clusters())
     begin_attach(product, where, ENS_ID)
     product.cloud.advance(150)
@@ -282,7 +282,7 @@ def test_a_task_that_has_just_succeeded_elsewhere_counts(product: Product, where
 )
 def test_an_ended_task_that_cannot_be_read_is_waited_out(product: Product, trouble: dict[str, Any]) -> None:
     """While the node list may lag, a task that ended lately without saying whom it attached counts."""
-    product.cloud.configure(node_list_lag_seconds=600, attach_seconds=60, reload_seconds=0)
+    product.cloud.configure(node_listing=600, node_joining=60, ens_reload=0)
     seed(product.cloud, ens=[machine(ENS_ID)], clusters=clusters())
     begin_attach(product, CLUSTER, ENS_ID)
     product.cloud.advance(120)
@@ -294,7 +294,7 @@ def test_an_ended_task_that_cannot_be_read_is_waited_out(product: Product, troub
 
 def test_a_hidden_task_of_a_cluster_that_is_not_bound_is_waited_out(product: Product) -> None:
     """A listed task that may not be read may be attaching anybody."""
-    product.cloud.configure(node_list_lag_seconds=600, attach_seconds=900, reload_seconds=0)
+    product.cloud.configure(node_listing=600, node_joining=900, ens_reload=0)
     seed(product.cloud, ens=[machine(ENS_ID)], clusters=clusters())
     begin_attach(product, UNBOUND, ENS_ID)
     product.cloud.add_fault(
@@ -329,7 +329,7 @@ def test_a_cluster_that_refuses_everything_is_not_asked_for_everybody(product: P
 
 def test_machines_that_just_joined_count_against_the_quota(product: Product) -> None:
     """Attached, not yet listed: the place is taken, and no call is made that can only be refused."""
-    product.cloud.configure(node_quota=1, node_list_lag_seconds=600, attach_seconds=30, reload_seconds=0)
+    product.cloud.configure(node_quota=1, node_listing=600, node_joining=30, ens_reload=0)
     seed(product.cloud, ens=[machine("i-1")], clusters=clusters())
     product.attach(TIMER)
     product.cloud.advance(60)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from enlist.facts import HOLD_TAG
 from localcloud.message import Request
+from localcloud.progress import Change
 from tests.simulation.assumptions import HOUR, MINUTE, SWEEP
 from tests.simulation.script import NEVER, Script
 
@@ -104,10 +105,10 @@ def draw(choices: Choices, assumed: Assumptions) -> EdgePlan:
     lag = (20.0, 0.0, 240.0, longest)[choices.pick("list lag", 4, 2, 3, 3)]
     most = (10, 1, 2)[choices.pick("max per run", 5, 2, 2)]
     behaviour = {
-        "attach_seconds": attach,
-        "node_list_lag_seconds": min(lag, longest) if assumed.list_lag < 3600 else longest,
-        "reload_seconds": (30.0, 0.0, 150.0)[choices.pick("reload", 3, 2, 1)],
-        "removing_seconds": (30.0, 200.0)[choices.pick("removing", 2, 1)],
+        "node_joining": attach,
+        "node_listing": min(lag, longest) if assumed.list_lag < 3600 else longest,
+        "ens_reload": (30.0, 0.0, 150.0)[choices.pick("reload", 3, 2, 1)],
+        "node_removal": (30.0, 200.0)[choices.pick("removing", 2, 1)],
         "ens_tags": ("described", "separate")[choices.pick("tags", 3, 1)],
         "task_success": ("success", "succeeded")[choices.pick("success", 3, 1)],
         "task_failure": ("fail", "failed")[choices.pick("failure", 3, 1)],
@@ -176,7 +177,7 @@ def seed(scene: Scene, plan: EdgePlan) -> None:
             cloud.seed({"ens": {"instances": [record]}})
             known = cloud.fleet.get(machine.instance_id)
             if known is not None:
-                known.starting_until = began + machine.ready
+                known.starting = Change(began, machine.ready)
 
         if machine.appears:
             scene.engine.at(began + machine.appears, appear)
@@ -262,12 +263,10 @@ class EdgeScript(Script):
 
     def _remove(self, instance_id: str) -> None:
         scene = self._scene
-        moment = scene.cloud._moment()
+        moment = scene.cloud.moment()
         for cluster in scene.cloud.clusters.values():
             nodes = [
-                one
-                for one in cluster.listed(moment.now)
-                if one.instance_id == instance_id and not one.gone_at
+                one for one in cluster.listed(moment) if one.instance_id == instance_id and not one.leaving
             ]
             if nodes:
                 scene.note("somebody", f"removes {instance_id} from {cluster.cluster_id}")

@@ -9,6 +9,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from enlist.facts import HOLD_TAG
+from localcloud.progress import under_way
 from localcloud.services.cs.model import REMOVE
 from tests.simulation.assumptions import DAY
 from tests.simulation.judging import (
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from localcloud.message import Request, Response
+    from localcloud.services.base import Moment
     from localcloud.services.cs.model import Cluster, Node, Task
     from tests.simulation.edge import EdgeHistory, EdgePlan, Machine
     from tests.simulation.scene import Invocation, Scene
@@ -76,16 +78,16 @@ class EdgeJudge:
 
     def _reasons(self, instance_id: str, cluster_id: str, who: Invocation) -> Iterator[tuple[str, str]]:
         """Why it must not be attached now, each with the kind of promise."""
-        now = self.scene.engine.now
+        now, moment = self.scene.engine.now, self.scene.cloud.moment()
         machine = self._machine(instance_id)
         binding = next((one for one in self.plan.bindings if one["name"] == machine.tag), None)
         if binding is None or binding["mode"] != "apply" or binding["cluster"] != cluster_id:
             yield "unasked", "no binding in apply asks for it"
         for cluster in self.scene.cloud.clusters.values():
-            node = _node(cluster, instance_id, now)
+            node = _node(cluster, instance_id, moment)
             if node is not None:
-                kind = "held" if node.state(now) == "removing" else "twice"
-                yield kind, f"it is {node.state(now)} in {cluster.cluster_id}"
+                kind = "held" if node.state(moment) == "removing" else "twice"
+                yield kind, f"it is {node.state(moment)} in {cluster.cluster_id}"
         held_since = self.history.held.get(instance_id, 0.0 if machine.quirk == "hold" else now)
         if held_since < who.began:
             yield "held", f"it was tagged {HOLD_TAG} before"
@@ -94,11 +96,12 @@ class EdgeJudge:
     def _undone(self, instance_id: str, cluster_id: str, who: Invocation) -> Iterator[tuple[str, str]]:
         """An attach that failed, or was undone by somebody, is not repeated before its time."""
         now, asked = self.scene.engine.now, self.history.retried.get(instance_id, 0.0)
+        moment = self.scene.cloud.moment()
         tasks = self.scene.cloud.clusters[cluster_id].tasks.values()
         # Who takes out a node that failed lets it be tried again.
         has_failed = any(task.failures.get(instance_id) == FAILED for task in tasks)
         for task in tasks:
-            if instance_id not in task.instances or task.ends_at is None or task.ends_at > now:
+            if instance_id not in task.instances or task.change is None or not task.change.is_over(moment):
                 continue
             removed = task.record["task_type"] == REMOVE
             # A refusal leaves a task that failed, too, and has touched no machine.
@@ -108,7 +111,7 @@ class EdgeJudge:
                 continue
             knew = self.store is not None and self.store.knew(instance_id, _created(task))
             for_good = removed and knew and not has_failed
-            if for_good or now - task.ends_at < DAY:
+            if for_good or now - task.change.latest(moment) < DAY:
                 yield "held", f"task {task.task_id} {'took it out' if removed else 'failed'}"
 
     def _machine(self, instance_id: str) -> Machine:
@@ -122,11 +125,11 @@ class EdgeJudge:
 
     def begin_quiet(self) -> None:
         """Nothing goes wrong from now on: what is ready now must come to be where it belongs."""
-        now = self.scene.engine.now
+        moment = self.scene.cloud.moment()
         fleet = self.scene.cloud.fleet
         for machine in self.plan.machines:
             known = fleet.get(machine.instance_id)
-            if known is not None and known.starting_until <= now:
+            if known is not None and not under_way(known.starting, moment):
                 self._ready.add(machine.instance_id)
         self._missing = {str(binding["name"]): self._missing_of(binding) for binding in self.plan.bindings}
 
@@ -151,7 +154,7 @@ class EdgeJudge:
         """The machines that the binding asks for, nothing keeps out, and that are not in its cluster."""
         if binding["mode"] != "apply":
             return []
-        now = self.scene.engine.now
+        moment = self.scene.cloud.moment()
         cluster = self.scene.cloud.clusters[binding["cluster"]]
         if self._is_full(cluster):
             return []
@@ -160,7 +163,7 @@ class EdgeJudge:
             for one in self.plan.machines
             if one.tag == binding["name"]
             and one.instance_id in self._ready
-            and _node(cluster, one.instance_id, now) is None
+            and _node(cluster, one.instance_id, moment) is None
             and not self._excused(one)
             and one.instance_id not in self._given_up()
         ]
@@ -170,19 +173,18 @@ class EdgeJudge:
         return self.scene.cloud.clusters[binding["cluster"]]
 
     def _is_full(self, cluster: Cluster) -> bool:
-        return len(cluster.members(self.scene.engine.now)) >= int(self.plan.behaviour["node_quota"])
+        return len(cluster.members(self.scene.cloud.moment())) >= int(self.plan.behaviour["node_quota"])
 
     def _given_up(self) -> list[str]:
         """Machines in quarantine that nothing else keeps out."""
+        clusters, moment = self.scene.cloud.clusters.values(), self.scene.cloud.moment()
         return [
             one.instance_id
             for one in self.plan.machines
             if quarantined(self.store, one.instance_id, self.plan.attempts)
             and not self._excused(one)
             and not self._is_full(self._target_of(one))
-            and not any(
-                _node(c, one.instance_id, self.scene.engine.now) for c in self.scene.cloud.clusters.values()
-            )
+            and not any(_node(cluster, one.instance_id, moment) for cluster in clusters)
         ]
 
     def _excused(self, machine: Machine) -> bool:
@@ -216,10 +218,10 @@ class EdgeJudge:
         )
 
 
-def _node(cluster: Cluster, instance_id: str, now: float) -> Node | None:
+def _node(cluster: Cluster, instance_id: str, moment: Moment) -> Node | None:
     """The machine's node in the cluster, listed or not, unless it is gone or has failed."""
-    node = next((one for one in cluster.members(now) if one.instance_id == instance_id), None)
-    return None if node is None or node.state(now) == "failed" else node
+    node = next((one for one in cluster.members(moment) if one.instance_id == instance_id), None)
+    return None if node is None or node.state(moment) == "failed" else node
 
 
 def _created(task: Task) -> float:

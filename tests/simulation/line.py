@@ -153,6 +153,7 @@ class Line:
     def _with_some_tasks_hidden(self, request: Request) -> Response:
         """Lets CS list new tasks late and forget old ones, as far as that is assumed."""
         assumed, now = self.scene.assumed, self.scene.engine.now
+        moment = self.scene.cloud.moment()
         young = iso_time(now - assumed.task_lag)
         clusters = self.scene.cloud.clusters.values()
         every = [cluster.tasks for cluster in clusters]
@@ -161,7 +162,7 @@ class Line:
                 task_id: task
                 for task_id, task in cluster.tasks.items()
                 if str(task.record["created"]) <= young
-                and (task.ends_at is None or now - task.ends_at < assumed.remembered)
+                and (task.change is None or now - task.change.latest(moment) < assumed.remembered)
             }
         try:
             return self.scene.cloud.handle(request)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from enlist.facts import HOLD_TAG
+from localcloud.progress import Change
 from tests.simulation.assumptions import HOUR, MINUTE, SWEEP
 from tests.simulation.script import NEVER, Script
 from tests.support.product import VPC, es_instance
@@ -81,7 +82,7 @@ def draw(choices: Choices, assumed: Assumptions) -> SearchPlan:
     return SearchPlan(
         [binding, plan],
         {
-            "connect_activating_seconds": (0.0, 60.0)[choices.pick("activating", 3, 1)],
+            "es_connection": (0.0, 60.0)[choices.pick("activating", 3, 1)],
             "token_memory_seconds": assumed.token * (24, 1)[choices.pick("token", 2, 1)],
             "connected_key": ("instances", "instanceId")[choices.pick("key", 2, 1)],
             "connect_format": ("json", "xml")[choices.pick("format", 3, 1)],
@@ -116,7 +117,7 @@ def seed(scene: Scene, plan: SearchPlan) -> None:
         records.append(record)
     scene.cloud.seed({"elasticsearch": {"instances": records}})
     for spoke in plan.spokes:
-        scene.cloud.searches[spoke.instance_id].activating_until = scene.engine.now + spoke.ready
+        scene.cloud.searches[spoke.instance_id].activating = (Change(scene.engine.now, spoke.ready),)
 
 
 @dataclass

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from enlist.facts import HOLD_TAG
 from enlist.search.view import pair_of, resource_of
+from localcloud.services.elasticsearch.model import ACTIVE
 from tests.simulation.judging import (
     FIRST_SWEEPS,
     failed_lately,
@@ -112,14 +113,14 @@ class SearchJudge:
     def sweeps(self) -> int:
         """How many sweeps connect every pair once nothing goes wrong any more."""
         # An instance that is connected may be activating for a while: then each sweep connects but one pair.
-        share = 1 if self.plan.behaviour["connect_activating_seconds"] else self._max_per_run
+        share = 1 if self.plan.behaviour["es_connection"] else self._max_per_run
         return FIRST_SWEEPS + max(1, ceil(len(self._wanted()) / share))
 
     def begin_quiet(self) -> None:
         """Nothing goes wrong from now on: what is ready now must come to be connected."""
-        now = self.scene.engine.now
+        moment = self.scene.cloud.moment()
         self._ready = {
-            one for one, instance in self.scene.cloud.searches.items() if instance.activating_until <= now
+            one for one, instance in self.scene.cloud.searches.items() if instance.status(moment) == ACTIVE
         } | {HUB}
         self._missing = self._missing_now()
         self._connected = len(self.scene.cloud.connections.pairs)

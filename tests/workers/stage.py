@@ -29,10 +29,10 @@ AT_ANY_MOMENT: Final = (0.2, 0.9)
 _KEY: Final = re.compile(r"Credential=worker-(\d+)")
 
 BEHAVIOUR: Final = {
-    "node_list_lag_seconds": 5,
-    "attach_seconds": 15,
-    "reload_seconds": 5,
-    "ens_start_seconds": 30,
+    "node_listing": 5,
+    "node_joining": 15,
+    "ens_reload": 5,
+    "ens_start": 30,
     "node_quota": 10_000,
 }
 

@@ -81,9 +81,10 @@ def _refuse_cluster(call: Call, cluster: Cluster, instances: list[str]) -> None:
         )
     state = cluster.state(call.moment)
     if state != "running":
+        cluster.look(call.moment)
         raise Refusal(400, "ErrorClusterState", f"The cluster is {state}; it takes nodes only while running.")
     quota = call.moment.behaviour.node_quota
-    members = {node.instance_id for node in cluster.members(call.moment.now)}
+    members = {node.instance_id for node in cluster.members(call.moment)}
     if len(members.union(instances)) > quota:
         raise Refusal(403, "QuotaExceeded.Node", f"The cluster may have {quota} nodes.")
 
@@ -107,6 +108,7 @@ def _problem(item: str, call: Call, fleet: Fleet) -> tuple[str, str] | None:
     cpu, memory = machine.record["Cpu"], machine.record["Memory"]
     status = machine.status(call.moment)
     if status != RUNNING and not (status == STARTING and machine.reloading):
+        machine.look(call.moment)
         return "400", f"The instance is {status}, not {RUNNING}."
     if int(str(cpu)) < MINIMUM_CPU or int(str(memory)) < MINIMUM_MEMORY_MB:
         return (

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from localcloud.clock import iso_time
+from localcloud.progress import Change, Looks, look, under_way
 from localcloud.services.base import Moment, new_id
 from localcloud.services.cs.records import ClusterRecord, NodepoolRecord, NodeRecord, TaskRecord
 from localcloud.validation import checked
@@ -29,16 +30,16 @@ class Node:
 
     Attributes:
         record: as DescribeClusterNodes returns it once nothing is under way.
-        listed_at: the node list shows it from then on.
-        joined_at: it is `initial` until then.
-        gone_at: it is `removing`, and gone from then on; None when nobody removes it.
+        listing: the node list shows it once this is over.
+        joining: it is `initial` until this is over.
+        leaving: it is `removing`, and gone once this is over; None when nobody removes it.
         failure: why it does not join; it is `failed` once its task has ended.
     """
 
     record: JsonObject
-    listed_at: float = 0.0
-    joined_at: float = 0.0
-    gone_at: float | None = None
+    listing: Change | None = None
+    joining: Change | None = None
+    leaving: Change | None = None
     failure: str = ""
 
     @property
@@ -46,17 +47,21 @@ class Node:
         """The id of the machine behind it."""
         return str(self.record["instance_id"])
 
-    def state(self, now: float) -> str:
+    def look(self, moment: Moment) -> None:
+        """Its state is looked at."""
+        look(moment, self.joining, self.leaving)
+
+    def state(self, moment: Moment) -> str:
         """`initial`, `running`, `removing` or `failed`."""
-        if self.gone_at is not None:
+        if self.leaving is not None:
             return "removing"
-        if now < self.joined_at:
+        if under_way(self.joining, moment):
             return "initial"
         return "failed" if self.failure else str(self.record["state"])
 
     def view(self, moment: Moment) -> JsonObject:
         """The node as DescribeClusterNodes returns it now."""
-        state = self.state(moment.now)
+        state = self.state(moment)
         ready = moment.behaviour.node_ready
         not_ready = "false" if ready == "true" else "NotReady"
         return {
@@ -76,13 +81,13 @@ class Task:
 
     Attributes:
         record: as DescribeTaskInfo returns it when it does not change over time.
-        ends_at: it runs until then; None for a task that stays as it was seeded.
+        change: it runs until this is over; None for a task that stays as it was seeded.
         instances: what it works on.
         failures: instances that fail in it, with their messages.
     """
 
     record: JsonObject
-    ends_at: float | None = None
+    change: Change | None = None
     instances: tuple[str, ...] = ()
     failures: Mapping[str, str] = field(default_factory=dict)
 
@@ -91,20 +96,24 @@ class Task:
         """The task id."""
         return str(self.record["task_id"])
 
+    def look(self, moment: Moment) -> None:
+        """Its state is looked at."""
+        look(moment, self.change)
+
     def state(self, moment: Moment) -> str:
         """Its state now. A task in which only some instances failed is a success all the same."""
-        if self.ends_at is None:
+        if self.change is None:
             return str(self.record["state"])
-        if moment.now < self.ends_at:
+        if not self.change.is_over(moment):
             return "running"
         failed = bool(self.failures) and len(self.failures) == len(self.instances)
         return moment.behaviour.task_failure if failed else moment.behaviour.task_success
 
     def view(self, moment: Moment) -> JsonObject:
         """The task as DescribeTaskInfo returns it now."""
-        if self.ends_at is None:
+        if self.change is None:
             return dict(self.record)
-        ended = moment.now >= self.ends_at
+        ended = self.change.is_over(moment)
         results: list[JsonValue] = [
             {
                 "data": item,
@@ -115,7 +124,7 @@ class Task:
         view: JsonObject = {
             **self.record,
             "state": self.state(moment),
-            "updated": iso_time(min(moment.now, self.ends_at)),
+            "updated": iso_time(self.change.latest(moment)),
             "task_result": results,
         }
         if ended and self.failures:
@@ -129,7 +138,7 @@ class Cluster:
     """One cluster, its nodes by instance id, its node pools and tasks by id."""
 
     record: JsonObject
-    ready_at: float = 0.0
+    creation: Change | None = None
     nodes: dict[str, Node] = field(default_factory=dict)
     nodepools: dict[str, JsonObject] = field(default_factory=dict)
     tasks: dict[str, Task] = field(default_factory=dict)
@@ -141,22 +150,26 @@ class Cluster:
 
     def state(self, moment: Moment) -> str:
         """Its state now."""
-        return "initial" if moment.now < self.ready_at else str(self.record["state"])
+        return "initial" if under_way(self.creation, moment) else str(self.record["state"])
 
-    def members(self, now: float) -> list[Node]:
+    def look(self, moment: Moment) -> None:
+        """Its state is looked at."""
+        look(moment, self.creation)
+
+    def members(self, moment: Moment) -> list[Node]:
         """Every node that is, whether the node list shows it yet or not; forgets those that are gone."""
         for instance_id, node in list(self.nodes.items()):
-            if node.gone_at is not None and node.gone_at <= now:
+            if node.leaving is not None and node.leaving.is_over(moment):
                 del self.nodes[instance_id]
         return list(self.nodes.values())
 
-    def listed(self, now: float) -> list[Node]:
+    def listed(self, moment: Moment) -> list[Node]:
         """The nodes that the node list shows."""
-        return [node for node in self.members(now) if node.listed_at <= now]
+        return [node for node in self.members(moment) if not under_way(node.listing, moment)]
 
     def view(self, moment: Moment) -> JsonObject:
         """The cluster as DescribeClusterDetail returns it now."""
-        return {**self.record, "state": self.state(moment), "size": len(self.listed(moment.now))}
+        return {**self.record, "state": self.state(moment), "size": len(self.listed(moment))}
 
     def default_nodepool(self) -> str:
         """The pool of nodes that ask for none."""
@@ -166,9 +179,7 @@ class Cluster:
     def nodepool_view(self, nodepool_id: str, moment: Moment) -> JsonObject:
         """The node pool as DescribeClusterNodePools returns it now."""
         states = [
-            node.state(moment.now)
-            for node in self.listed(moment.now)
-            if node.record["nodepool_id"] == nodepool_id
+            node.state(moment) for node in self.listed(moment) if node.record["nodepool_id"] == nodepool_id
         ]
         status: JsonObject = {
             "state": "active",
@@ -187,15 +198,15 @@ class Cluster:
         behaviour = moment.behaviour
         joining = tuple(str(record["instance_id"]) for record in records)
         failing = {instance_id: failures[instance_id] for instance_id in joining if instance_id in failures}
-        task = self.add_task(ATTACH, behaviour.attach_seconds, joining, failing, moment)
+        task = self.add_task(ATTACH, behaviour.node_joining, joining, failing, moment)
+        listing = Change(moment.now, behaviour.node_listing)
         for record in records:
             instance_id = str(record["instance_id"])
             known = self.nodes.get(instance_id)
-            listed_at = moment.now + behaviour.node_list_lag_seconds
             self.nodes[instance_id] = Node(
                 record,
-                listed_at=min(known.listed_at, listed_at) if known else listed_at,
-                joined_at=moment.now + behaviour.attach_seconds,
+                listing=known.listing if known else listing,
+                joining=task.change,
                 failure=failing.get(instance_id, ""),
             )
         return task
@@ -203,27 +214,28 @@ class Cluster:
     def remove(self, nodes: Iterable[Node], moment: Moment) -> Task:
         """Lets nodes leave and returns the task that does it."""
         leaving = list(nodes)
-        seconds = moment.behaviour.removing_seconds
+        ids = tuple(node.instance_id for node in leaving)
+        task = self.add_task(REMOVE, moment.behaviour.node_removal, ids, {}, moment)
         for node in leaving:
-            node.gone_at = moment.now + seconds
-        return self.add_task(REMOVE, seconds, tuple(node.instance_id for node in leaving), {}, moment)
+            node.leaving = task.change
+        return task
 
     def add_task(
         self,
         task_type: str,
-        seconds: float,
+        pace: float | Looks,
         instances: tuple[str, ...],
         failures: Mapping[str, str],
         moment: Moment,
     ) -> Task:
-        """Notes a task that runs for so many seconds."""
+        """Notes a task that runs for so long."""
         record = TaskRecord(
             task_id=new_id("T-", 24),
             cluster_id=self.cluster_id,
             task_type=task_type,
             created=iso_time(moment.now),
         )
-        task = Task(record.model_dump(exclude_none=True), moment.now + seconds, instances, failures)
+        task = Task(record.model_dump(exclude_none=True), Change(moment.now, pace), instances, failures)
         self.tasks[task.task_id] = task
         return task
 

@@ -5,11 +5,12 @@ Source: the vendor's CS API reference and request metadata. What AttachInstances
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from localcloud.clock import iso_time
 from localcloud.errors import Refusal
 from localcloud.message import Response, json_response
+from localcloud.progress import look, under_way
 from localcloud.services.base import (
     NOT_IMPLEMENTED,
     REQUEST_ID_HEADER,
@@ -30,13 +31,22 @@ from localcloud.services.cs.records import NodepoolRecord
 from localcloud.validation import as_list, checked, only
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from fctoolkit.jsontypes import JsonObject, JsonValue
     from localcloud.services.ens.model import Fleet
 
 MAXIMUM_PAGE = 100
+LISTED_OF_TASKS = frozenset({"task_id", "task_type", "state", "created", "updated", "error"})
 NODE_STATES = frozenset({"all", "running", "removing", "initial", "failed"})
+
+
+class _Changing(Protocol):
+    """What a list shows: a cluster, a node or a task."""
+
+    def look(self, moment: Moment) -> None: ...
+
+    def view(self, moment: Moment) -> JsonObject: ...
 
 
 class CsService:
@@ -90,7 +100,7 @@ class CsService:
         """`{"clusters": […]}`: each with its `nodes` (those not listed yet too), `nodepools` and `tasks`."""
         clusters: list[JsonValue] = []
         for cluster in self._clusters.values():
-            nodes: list[JsonValue] = [node.view(moment) for node in cluster.members(moment.now)]
+            nodes: list[JsonValue] = [node.view(moment) for node in cluster.members(moment)]
             pools: list[JsonValue] = [cluster.nodepool_view(pool_id, moment) for pool_id in cluster.nodepools]
             tasks: list[JsonValue] = [task.view(moment) for task in cluster.tasks.values()]
             clusters.append({**cluster.view(moment), "nodes": nodes, "nodepools": pools, "tasks": tasks})
@@ -100,18 +110,20 @@ class CsService:
         return attach_instances(call, self._cluster(call), self._fleet)
 
     def _describe_cluster_detail(self, call: Call) -> Response:
-        return json_response(self._cluster(call).view(call.moment))
+        cluster = self._cluster(call)
+        cluster.look(call.moment)
+        return json_response(cluster.view(call.moment))
 
     def _describe_clusters_v1(self, call: Call) -> Response:
         """`name` matches any part of the name, the other filters the whole value."""
         equal = ("cluster_id", "cluster_type", "cluster_spec", "profile", "region_id")
-        views: list[JsonValue] = [
-            cluster.view(call.moment)
+        clusters = [
+            cluster
             for cluster in self._clusters.values()
             if call.query.get("name", "") in str(cluster.record["name"])
             and all(cluster.record[key] == call.query[key] for key in equal if call.query.get(key))
         ]
-        return _paged(call, "clusters", views, "page_info")
+        return _paged(call, "clusters", clusters, "page_info")
 
     def _describe_cluster_nodes(self, call: Call) -> Response:
         """`nodepool_id` makes `instanceIds` ignored, as at the vendor's."""
@@ -119,26 +131,29 @@ class CsService:
         state = call.query.get("state") or "all"
         if state not in NODE_STATES:
             raise invalid("state", f"must be one of {', '.join(sorted(NODE_STATES))}, not {state!r}")
-        nodes = [
-            node for node in cluster.listed(call.moment.now) if state in {"all", node.state(call.moment.now)}
-        ]
-        views: list[JsonValue] = [node.view(call.moment) for node in _wanted(call, nodes)]
-        return _paged(call, "nodes", views, "page", number_name="pageNumber", size_name="pageSize")
+        wanted = _wanted(call, cluster.members(call.moment))
+        look(call.moment, *(node.listing for node in wanted))
+        nodes = [node for node in wanted if not under_way(node.listing, call.moment)]
+        if state != "all":
+            # Also a node that its state alone keeps off the list was looked at.
+            for node in nodes:
+                node.look(call.moment)
+            nodes = [node for node in nodes if node.state(call.moment) == state]
+        return _paged(call, "nodes", nodes, "page", number_name="pageNumber", size_name="pageSize")
 
     def _describe_cluster_tasks(self, call: Call) -> Response:
         """A list entry names no instances; DescribeTaskInfo does."""
-        shown = ("task_id", "task_type", "state", "created", "updated", "error")
-        views: list[JsonValue] = []
-        for task in reversed(self._cluster(call).tasks.values()):
-            view = task.view(call.moment)
-            views.append({key: view[key] for key in shown if view.get(key) is not None})
-        return _paged(call, "tasks", views, "page_info", extra={"requestId": call.request_id})
+        tasks = [*reversed(self._cluster(call).tasks.values())]
+        extra: JsonObject = {"requestId": call.request_id}
+        return _paged(call, "tasks", tasks, "page_info", shown=LISTED_OF_TASKS, extra=extra)
 
     def _describe_task_info(self, call: Call) -> Response:
         task_id = call.path["task_id"]
         for cluster in self._clusters.values():
             if task_id in cluster.tasks and _in_region(cluster, call):
-                return json_response(cluster.tasks[task_id].view(call.moment))
+                task = cluster.tasks[task_id]
+                task.look(call.moment)
+                return json_response(task.view(call.moment))
         raise Refusal(404, "ErrorTaskNotFound", f"The task {task_id} does not exist{_there(call)}.")
 
     def _describe_cluster_node_pools(self, call: Call) -> Response:
@@ -177,9 +192,10 @@ class CsService:
             "vpc_id": call.body.get("vpcid") or "vpc-local",
         }
         cluster = seeded(record, "body", call.moment)
-        cluster.ready_at = call.moment.now + call.moment.behaviour.cluster_seconds
         self._clusters[cluster.cluster_id] = cluster
-        task = cluster.add_task("cluster_create", call.moment.behaviour.cluster_seconds, (), {}, call.moment)
+        pace = call.moment.behaviour.cluster_creation
+        task = cluster.add_task("cluster_create", pace, (), {}, call.moment)
+        cluster.creation = task.change
         return json_response(
             {"cluster_id": cluster.cluster_id, "request_id": call.request_id, "task_id": task.task_id}, 202
         )
@@ -196,7 +212,8 @@ class CsService:
         }
         pool = checked(NodepoolRecord, {"nodepool_info": info}, "body")
         cluster.nodepools[pool.nodepool_info.nodepool_id] = pool.model_dump()
-        task = cluster.add_task("nodepool_create", 0.0, (), {}, call.moment)
+        pace = call.moment.behaviour.nodepool_creation
+        task = cluster.add_task("nodepool_create", pace, (), {}, call.moment)
         return json_response(
             {
                 "nodepool_id": pool.nodepool_info.nodepool_id,
@@ -215,7 +232,7 @@ class CsService:
         names = call.body.get("nodes")
         if not isinstance(names, list) or not names:
             raise invalid("nodes", "must be a list of at least one node name")
-        by_name = {str(node.record["node_name"]): node for node in cluster.listed(call.moment.now)}
+        by_name = {str(node.record["node_name"]): node for node in cluster.listed(call.moment)}
         missing = [str(name) for name in names if str(name) not in by_name]
         if missing:
             raise Refusal(
@@ -264,15 +281,26 @@ def _wanted(call: Call, nodes: Iterable[Node]) -> list[Node]:
 def _paged(
     call: Call,
     key: str,
-    items: list[JsonValue],
+    items: Sequence[_Changing],
     page_key: str,
     *,
+    shown: frozenset[str] = frozenset(),
     number_name: str = "page_number",
     size_name: str = "page_size",
     extra: JsonObject | None = None,
 ) -> Response:
-    """One page of a list: 10 items unless asked otherwise, 100 at most."""
+    """One page of a list: 10 items unless asked otherwise, 100 at most.
+
+    Of each item all is shown, or what has a value and is in `shown`.
+    """
     number = integer(call, number_name, 1)
     size = integer(call, size_name, 10, maximum=MAXIMUM_PAGE)
     page: JsonObject = {"page_number": number, "page_size": size, "total_count": len(items)}
-    return json_response({**(extra or {}), key: list(page_of(items, number, size)), page_key: page})
+    rows: list[JsonValue] = []
+    for item in page_of(items, number, size):
+        item.look(call.moment)
+        view = item.view(call.moment)
+        if shown:
+            view = {name: value for name, value in view.items() if name in shown and value is not None}
+        rows.append(view)
+    return json_response({**(extra or {}), key: rows, page_key: page})

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from localcloud.clock import iso_time
+from localcloud.progress import Change, Looks, look, under_way
 from localcloud.services.base import Moment, new_id
 from localcloud.services.elasticsearch.records import InstanceRecord
 from localcloud.validation import checked
@@ -27,11 +28,11 @@ class Instance:
 
     Attributes:
         record: as DescribeInstance returns it once nothing is under way.
-        activating_until: it is `activating` until then, whatever the record says.
+        activating: it is `activating` until all of these are over, whatever the record says.
     """
 
     record: JsonObject
-    activating_until: float = 0.0
+    activating: tuple[Change, ...] = ()
 
     @property
     def instance_id(self) -> str:
@@ -48,9 +49,15 @@ class Instance:
         """The region of its zone, or empty when no zone is known."""
         return self.network("vsArea").rpartition("-")[0]
 
-    def status(self, now: float) -> str:
+    def look(self, moment: Moment) -> None:
+        """Its status is looked at."""
+        look(moment, *self.activating)
+
+    def status(self, moment: Moment) -> str:
         """Its status now."""
-        return ACTIVATING if now < self.activating_until else str(self.record["status"])
+        if any(under_way(change, moment) for change in self.activating):
+            return ACTIVATING
+        return str(self.record["status"])
 
     def tags(self) -> dict[str, str]:
         """Its tags."""
@@ -58,14 +65,15 @@ class Instance:
         rows = tags if isinstance(tags, list) else []
         return {str(row["tagKey"]): str(row["tagValue"]) for row in rows if isinstance(row, dict)}
 
-    def view(self, now: float) -> JsonObject:
+    def view(self, moment: Moment) -> JsonObject:
         """The instance as DescribeInstance returns it now."""
-        return {**self.record, "status": self.status(now)}
+        return {**self.record, "status": self.status(moment)}
 
-    def activate(self, seconds: float, now: float) -> None:
+    def activate(self, pace: float | Looks, moment: Moment) -> None:
         """Lets it be `activating` for so long and `active` after that."""
         self.record["status"] = ACTIVE
-        self.activating_until = max(self.activating_until, now + seconds)
+        going_on = (change for change in self.activating if not change.is_over(moment))
+        self.activating = (*going_on, Change(moment.now, pace))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +148,7 @@ def seeded(value: JsonValue, where: str, moment: Moment) -> tuple[Instance, Inst
     record["updatedAt"] = record["updatedAt"] or record["createdAt"]
     instance = Instance(record)
     if record["status"] == ACTIVATING:
-        instance.activate(moment.behaviour.es_activation_seconds, moment.now)
+        instance.activate(moment.behaviour.es_activation, moment)
     return instance, checked_record
 
 

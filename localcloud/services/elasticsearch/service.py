@@ -97,9 +97,7 @@ class ElasticsearchService:
         for instance_id, instance in self._instances.items():
             peers: list[JsonValue] = list(self._connections.peers(instance_id))
             counts: JsonObject = dict(self._connections.counted(instance_id))
-            instances.append(
-                {**instance.view(moment.now), "connectedClusters": peers, "connectCount": counts}
-            )
+            instances.append({**instance.view(moment), "connectedClusters": peers, "connectCount": counts})
         return {"instances": instances}
 
     def _once(self, handler: Callable[[Call], Response]) -> Handler:
@@ -141,7 +139,9 @@ class ElasticsearchService:
         return _result(call, {"instanceId": instance.instance_id})
 
     def _describe_instance(self, call: Call) -> Response:
-        return _result(call, self._instance(call, call.path["InstanceId"]).view(call.moment.now))
+        instance = self._instance(call, call.path["InstanceId"])
+        instance.look(call.moment)
+        return _result(call, instance.view(call.moment))
 
     def _list_instance(self, call: Call) -> Response:
         """`description` matches any part, `esVersion` the beginning, the other filters the whole value."""
@@ -152,11 +152,12 @@ class ElasticsearchService:
         found = [
             instance
             for instance in self._instances.values()
-            if _in_region(instance, call)
-            and _matches(instance, call)
-            and tags.items() <= instance.tags().items()
+            if _in_region(instance, call) and _matches(instance, call, tags)
         ]
-        views: list[JsonValue] = [instance.view(call.moment.now) for instance in page_of(found, number, size)]
+        views: list[JsonValue] = []
+        for instance in page_of(found, number, size):
+            instance.look(call.moment)
+            views.append(instance.view(call.moment))
         body: JsonObject = {
             "RequestId": call.request_id,
             "Headers": {"X-Total-Count": len(found)},
@@ -175,10 +176,8 @@ class ElasticsearchService:
         if instance.network("vpcId") != peer.network("vpcId"):
             raise invalid("instanceId", "must name an instance of the same VPC")
         self._connections.connect(instance.instance_id, peer.instance_id)
-        seconds = call.moment.behaviour.connect_activating_seconds
-        if seconds > 0:
-            instance.activate(seconds, call.moment.now)
-            peer.activate(seconds, call.moment.now)
+        for one in (instance, peer):
+            one.activate(call.moment.behaviour.es_connection, call.moment)
         if call.moment.behaviour.connect_format == "xml":
             text = f"<RequestId>{call.request_id}</RequestId>\n<Result>true</Result>\n"
             return Response(200, {"content-type": "text/xml;charset=utf-8"}, text.encode())
@@ -225,7 +224,9 @@ def _in_region(instance: Instance, call: Call) -> bool:
 
 
 def _refuse_status(instance: Instance, call: Call, code: str, activating_code: str = "") -> None:
-    status = instance.status(call.moment.now)
+    status = instance.status(call.moment)
+    if status != ACTIVE:
+        instance.look(call.moment)
     if status == ACTIVATING and activating_code:
         raise Refusal(400, activating_code, "Instance is activating.")
     if status != ACTIVE:
@@ -236,19 +237,26 @@ def _refuse_status(instance: Instance, call: Call, code: str, activating_code: s
         )
 
 
-def _matches(instance: Instance, call: Call) -> bool:
+def _matches(instance: Instance, call: Call, tags: Mapping[str, str]) -> bool:
+    """Whether the instance passes every filter of ListInstance."""
     query = call.query
     values = {
         "instanceId": instance.instance_id,
-        "status": instance.status(call.moment.now),
         "vpcId": instance.network("vpcId"),
         "paymentType": str(instance.record["paymentType"]),
     }
-    return (
+    if not (
         all(values[name] == query[name] for name in values if query.get(name))
         and query.get("description", "") in str(instance.record["description"])
         and str(instance.record["esVersion"]).startswith(query.get("esVersion", ""))
-    )
+        and tags.items() <= instance.tags().items()
+    ):
+        return False
+    if not query.get("status"):
+        return True
+    # Also an instance that its status alone keeps off the list was looked at.
+    instance.look(call.moment)
+    return instance.status(call.moment) == query["status"]
 
 
 def _tag_filter(call: Call) -> dict[str, str]:

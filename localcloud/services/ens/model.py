@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from localcloud.clock import iso_time
+from localcloud.progress import Change, Looks, look, under_way
 from localcloud.services.base import Moment, new_id
 from localcloud.services.ens.records import InstanceRecord, TagsRecord
 from localcloud.validation import checked
@@ -29,13 +30,13 @@ class Machine:
 
     Attributes:
         record: as DescribeInstances returns it, with the status it has when nothing is under way.
-        starting_until: it is `Starting` until then, whatever the record says.
+        starting: it is `Starting` until this is over, whatever the record says.
         reloading: it is `Starting` because of an attach.
         attach_count: how many attaches were accepted; each makes it reload.
     """
 
     record: JsonObject
-    starting_until: float = 0.0
+    starting: Change | None = None
     reloading: bool = False
     attach_count: int = 0
 
@@ -46,7 +47,11 @@ class Machine:
 
     def status(self, moment: Moment) -> str:
         """Its status now."""
-        return STARTING if moment.now < self.starting_until else str(self.record["Status"])
+        return STARTING if under_way(self.starting, moment) else str(self.record["Status"])
+
+    def look(self, moment: Moment) -> None:
+        """Its status is looked at."""
+        look(moment, self.starting)
 
     def tags(self) -> dict[str, str]:
         """Its tags, whichever way they are shown."""
@@ -65,16 +70,16 @@ class Machine:
             del view["Tags"]
         return view
 
-    def start(self, seconds: float, moment: Moment) -> None:
+    def start(self, pace: float | Looks, moment: Moment) -> None:
         """Lets it be `Starting` for so long and `Running` after that."""
         self.record["Status"] = RUNNING
-        self.starting_until = moment.now + seconds
+        self.starting = Change(moment.now, pace)
         self.reloading = False
 
     def reload(self, moment: Moment) -> None:
         """An attach was accepted: the machine restarts, as it does at the vendor's, and that is counted."""
         self.attach_count += 1
-        self.start(moment.behaviour.reload_seconds, moment)
+        self.start(moment.behaviour.ens_reload, moment)
         self.reloading = True
 
 
@@ -111,7 +116,7 @@ def seeded(value: JsonValue, where: str, moment: Moment) -> Machine:
     record["CreationTime"] = record["CreationTime"] or iso_time(moment.now)
     machine = Machine(record, attach_count=checked_record.attachCount)
     if record["Status"] == STARTING:
-        machine.start(moment.behaviour.ens_start_seconds, moment)
+        machine.start(moment.behaviour.ens_start, moment)
     return machine
 
 

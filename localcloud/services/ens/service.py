@@ -42,11 +42,10 @@ _EQUAL_FILTERS = (
     "EnsRegionId",
     "InstanceName",
     "ImageId",
-    "Status",
     "InstanceResourceType",
 )
 _NETWORK_FILTERS = ("NetworkId", "VSwitchId")
-_FILTERS = frozenset((*_EQUAL_FILTERS, *_NETWORK_FILTERS, "EnsRegionIds", "Tags"))
+_FILTERS = frozenset((*_EQUAL_FILTERS, *_NETWORK_FILTERS, "EnsRegionIds", "Status", "Tags"))
 _PLAYED = _FILTERS | {"InstanceIds", "PageNumber", "PageSize"}
 
 
@@ -102,7 +101,10 @@ class EnsService:
         machines = self._candidates(call)
         if call.query.keys() & _FILTERS:
             machines = [machine for machine in machines if _matches(machine, call, regions, tags)]
-        views: list[JsonValue] = [machine.view(call.moment) for machine in page_of(machines, number, size)]
+        views: list[JsonValue] = []
+        for machine in page_of(machines, number, size):
+            machine.look(call.moment)
+            views.append(machine.view(call.moment))
         return json_response(
             {
                 "Code": 0,
@@ -143,13 +145,13 @@ class EnsService:
 
     def _start_instance(self, call: Call) -> Response:
         machine = self._expect(call, STOPPED)
-        machine.start(call.moment.behaviour.ens_start_seconds, call.moment)
+        machine.start(call.moment.behaviour.ens_start, call.moment)
         return json_response({"RequestId": call.request_id, "Code": 0})
 
     def _stop_instance(self, call: Call) -> Response:
         machine = self._expect(call, RUNNING, STARTING)
         machine.record["Status"] = STOPPED
-        machine.starting_until = 0.0
+        machine.starting = None
         return json_response({"RequestId": call.request_id, "Code": 0})
 
     def _release_instance(self, call: Call) -> Response:
@@ -204,6 +206,7 @@ class EnsService:
         machine = self._known(call.query.get("InstanceId", ""))
         status = machine.status(call.moment)
         if status not in statuses:
+            machine.look(call.moment)
             raise Refusal(
                 400,
                 "IncorrectInstanceStatus",
@@ -214,10 +217,9 @@ class EnsService:
 
 def _matches(machine: Machine, call: Call, regions: list[str], tags: Mapping[str, str]) -> bool:
     """Whether the machine passes every filter of DescribeInstances."""
-    query = call.query
-    record = {**machine.record, "Status": machine.status(call.moment)}
-    network = machine.record["NetworkAttributes"]
-    return (
+    query, record = call.query, machine.record
+    network = record["NetworkAttributes"]
+    if not (
         all(record.get(name) == query[name] for name in _EQUAL_FILTERS if name in query)
         and (
             isinstance(network, dict)
@@ -225,7 +227,13 @@ def _matches(machine: Machine, call: Call, regions: list[str], tags: Mapping[str
         )
         and (not regions or record["EnsRegionId"] in regions)
         and _has_tags(machine, tags)
-    )
+    ):
+        return False
+    if "Status" not in query:
+        return True
+    # Also an instance that its status alone keeps off the list was looked at.
+    machine.look(call.moment)
+    return machine.status(call.moment) == query["Status"]
 
 
 def _tag_filter(call: Call) -> dict[str, str]:

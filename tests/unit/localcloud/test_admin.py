@@ -115,8 +115,8 @@ def test_a_seed_replaces_records_of_the_same_id_and_keeps_others(cloud: LocalClo
         ({"ens": {"instances": [{"InstanceId": "i", "Cpu": "four"}]}}, "ens.instances[0].Cpu"),
         ({"ens": {"instances": [{"InstanceId": "i", "Tags": {"Tag": []}}]}}, "ens.instances[0].Tags: "),
         ({"elasticsearch": {"instances": [{"instanceId": ""}]}}, "elasticsearch.instances[0].instanceId"),
-        ({"behaviour": {"attach_seconds": -1}}, "behaviour.attach_seconds"),
-        ({"behaviour": {"attach_second": 1}}, "behaviour.attach_second"),
+        ({"behaviour": {"node_joining": -1}}, "behaviour.node_joining"),
+        ({"behaviour": {"node_joinin": 1}}, "behaviour.node_joinin"),
         ({"credentials": {"access_key_id": "a"}}, "credentials.access_key_secret"),
         ({"sts_credentials": {}}, "sts_credentials"),
         ([], "seed"),
@@ -196,7 +196,7 @@ def test_a_following_clock_adds_real_and_asked_time(steps: list[float], passed: 
 def test_reset_forgets_everything(cloud: LocalCloud, admin: Admin) -> None:
     """After a reset all is as in a new cloud, but for the time: it is told, and stays as it was."""
     cloud.seed({**edge_seed(), "credentials": {"access_key_id": "a", "access_key_secret": "b"}})
-    cloud.configure(attach_seconds=1)
+    cloud.configure(node_joining=1)
     cloud.add_fault(Fault(service="cs", action="*", code="X"))
     cloud.put_event(EVENT)
     cloud.advance(90)
@@ -210,11 +210,11 @@ def test_reset_forgets_everything(cloud: LocalCloud, admin: Admin) -> None:
 
 def test_a_cloud_starts_with_the_behaviour_it_is_given() -> None:
     """Behaviour given at first is in force, is shown in the state, and comes back with a reset."""
-    cloud = LocalCloud(behaviour=Behaviour(attach_seconds=5))
-    cloud.configure(attach_seconds=7)
-    assert cloud.behaviour.attach_seconds == 7
+    cloud = LocalCloud(behaviour=Behaviour(node_joining=5))
+    cloud.configure(node_joining=7)
+    assert cloud.behaviour.node_joining == 7
     cloud.reset()
-    assert cloud.behaviour.attach_seconds == 5
+    assert cloud.behaviour.node_joining == 5
     with pytest.raises(SeedError, match=r"behaviour\.attach_status"):
         cloud.configure(attach_status=500)
 

@@ -147,7 +147,7 @@ def test_documented_variants_can_be_played(cloud: LocalCloud) -> None:
         task_success="succeeded",
         task_failure="failed",
         node_ready="true",
-        attach_seconds=0,
+        node_joining=0,
     )
     client = CloudClient(cloud)
     answer = client.attach("i-1")

@@ -113,7 +113,7 @@ def test_bad_tokens_are_refused(cloud: LocalCloud, token: str) -> None:
 def test_documented_variants_can_be_played(cloud: LocalCloud) -> None:
     """The key of an id, XML answers, and instances that activate after a connection follow the behaviour."""
     client = _pair(cloud)
-    cloud.configure(connected_key="instanceId", connect_format="xml", connect_activating_seconds=60)
+    cloud.configure(connected_key="instanceId", connect_format="xml", es_connection=60)
     answer = client.connect("es-1", "es-2")
     assert answer.headers["content-type"].startswith("text/xml")
     assert answer.text.startswith("<RequestId>")
