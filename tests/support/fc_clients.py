@@ -14,7 +14,7 @@ from alibabacloud_tea_openapi.models import Config
 from darabonba.runtime import RuntimeOptions
 from Tea.request import TeaRequest
 
-from tests.support.cloud_sdk import DEFAULT_KEYS, Keys
+from tests.support.cloud_modes import DEFAULT_KEYS, Keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

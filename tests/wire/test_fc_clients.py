@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
+from alibabacloud_tea_openapi.exceptions import ClientException, ServerException
 from fc2.fc_exceptions import FcError
 
 from localcloud import Fault, LocalCloud
 from localcloud.server import running_server
-from tests.support.cloud_sdk import ClientException, Keys, ServerException
+from tests.support.cloud_modes import Keys
 from tests.support.deployed import deployed
 from tests.support.echo_function import echo_deployment
 from tests.support.fc_clients import fc2_client, fc3_invoke

@@ -12,7 +12,7 @@ import pytest
 
 from localcloud import LocalCloud
 from localcloud.server import running_server
-from tests.support.cloud_sdk import Keys
+from tests.support.cloud_modes import Keys
 from tests.support.deployed import deployed
 from tests.support.echo_function import echo_deployment
 from tests.support.fc_clients import SignedRequest

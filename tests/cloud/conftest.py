@@ -1,0 +1,55 @@
+"""What every scenario gets: a cloud of its own, and a mode to call it in."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import warnings
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.cloud_scene import Scene, scene
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class _Scenes:
+    """A scene for each mode, opened when it is first wanted: a server takes longer to end than a scenario."""
+
+    def __init__(self, stack: contextlib.ExitStack) -> None:
+        self._stack = stack
+        self._open: dict[str, Scene] = {}
+
+    def fresh(self, mode: str) -> Scene:
+        """The scene of the mode, with nothing in it."""
+        if mode not in self._open:
+            self._open[mode] = self._stack.enter_context(scene(mode))
+        self._open[mode].cloud.reset()
+        return self._open[mode]
+
+
+@pytest.fixture(scope="session")
+def scenes() -> Iterator[_Scenes]:
+    """The scenes of this process."""
+    with contextlib.ExitStack() as stack:
+        yield _Scenes(stack)
+
+
+@pytest.fixture
+def at(request: pytest.FixtureRequest, scenes: _Scenes) -> Scene:
+    """The scene of the mode that the test is run in."""
+    return scenes.fresh(request.param)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def collected() -> Iterator[None]:
+    """Collects the clients' sockets, which they leave to the garbage collector; one client logs headers."""
+    logging.disable(logging.ERROR)
+    yield
+    logging.disable(logging.NOTSET)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "unclosed <socket", ResourceWarning)
+        gc.collect()

@@ -1,0 +1,168 @@
+"""Which of the vendor's clients does which action: runs every scenario with every client and writes a table.
+
+./dev run python -m tests.cloud.table           writes docs/localcloud-clients.md
+./dev run python -m tests.cloud.table --check   only says whether that is needed
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import importlib
+import inspect
+import logging
+import sys
+import traceback
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from localcloud import LocalCloud
+from tests.support.cloud_scene import MODES, OF_CLIENTS, OFFICIAL_OLDER, Calling, Record, scene
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tests.support.cloud_scene import Scenario
+
+ROOT = Path(__file__).parents[2]
+TABLE = ROOT / "docs" / "localcloud-clients.md"
+COMMAND = "./dev run python -m tests.cloud.table"
+_OLDER = "with HMAC-SHA1"
+_INTRODUCTION = f"""# Clients and the local cloud
+
+Written by a run: `{COMMAND}` plays the scenarios of `tests/cloud` with
+the vendor's clients, unmodified, in the versions of `requirements/dev.txt`. A test plays them again and
+compares. The same scenarios run in process and over HTTP without a client, with the same assertions.
+
+| cell | meaning |
+|---|---|
+| yes | called in a scenario; the answer was right, and the client's own models read it |
+| raw | called; the answer was right, but the client's models cannot read it and give it as it came |
+| no | a scenario that calls it failed |
+| | not called |
+"""
+
+
+@dataclass
+class Outcome:
+    """What came of a run.
+
+    Attributes:
+        cells: by mode and call: `yes`, `raw` or `no`.
+        failures: what went wrong, as text.
+    """
+
+    cells: dict[tuple[str, Calling], str] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+
+    def add(self, mode: str, record: Record, *, failed: bool) -> None:
+        """Adds what one scenario called; a failure stays, whatever others say of the same call."""
+        for calling in record.tried if failed else record.read | record.raw:
+            key = (mode, calling)
+            if failed:
+                self.cells[key] = "no"
+            elif self.cells.get(key) != "no":
+                is_raw = calling in record.raw or self.cells.get(key) == "raw"
+                self.cells[key] = "raw" if is_raw else "yes"
+
+
+def run() -> Outcome:
+    """Plays every scenario with every client that can."""
+    outcome = Outcome()
+    scenarios = list(_scenarios())
+    for mode in OF_CLIENTS:
+        with scene(mode) as at:
+            for name, scenario in scenarios:
+                if mode not in scenario.modes:
+                    continue
+                at.cloud.reset()
+                at.record = Record()
+                failed = False
+                try:
+                    scenario(at)
+                except Exception:  # noqa: BLE001 - whatever a client raises is what is to be told
+                    failed = True
+                    outcome.failures.append(f"{name} ({mode})\n{traceback.format_exc()}")
+                outcome.add(mode, at.record, failed=failed)
+    return outcome
+
+
+def render(outcome: Outcome) -> str:
+    """The page."""
+    parts = [_INTRODUCTION.rstrip()]
+    for service, actions in sorted(LocalCloud().supported.items()):
+        columns = [mode for mode in OF_CLIENTS if service in MODES[mode]]
+        clients = {mode: _client(outcome, mode, service) for mode in columns}
+        columns = [mode for mode in columns if clients[mode]]
+        rows = [[action, *(_cell(outcome, mode, service, action) for mode in columns)] for action in actions]
+        parts.append(f"\n## {service}\n")
+        parts.append(_table(["action", *(clients[mode] for mode in columns)], rows))
+    return "\n".join(parts) + "\n"
+
+
+def _scenarios() -> Iterator[tuple[str, Scenario]]:
+    """The scenarios that ask for nothing but a scene, by file and name."""
+    for path in sorted(Path(__file__).parent.glob("test_*.py")):
+        module = importlib.import_module(f"tests.cloud.{path.stem}")
+        for name, value in vars(module).items():
+            if hasattr(value, "modes") and list(inspect.signature(value).parameters) == ["at"]:
+                yield f"{path.stem}.{name}", value
+
+
+def _client(outcome: Outcome, mode: str, service: str) -> str:
+    """The heading of a column; empty when nothing of the service was called."""
+    names = {calling.client for of, calling in outcome.cells if of == mode and calling.service == service}
+    return f"{_OLDER}" if names and mode == OFFICIAL_OLDER else ", ".join(sorted(names))
+
+
+def _cell(outcome: Outcome, mode: str, service: str, action: str) -> str:
+    found = {
+        cell
+        for (of, calling), cell in outcome.cells.items()
+        if (of, calling.service, calling.action) == (mode, service, action)
+    }
+    return next((cell for cell in ("no", "raw", "yes") if cell in found), "")
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    lines += [f"| {' | '.join(row)} |".replace("  ", " ") for row in rows]
+    return "\n".join(lines)
+
+
+def quietly_run() -> Outcome:
+    """The same without what the clients log, and with their sockets collected."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.disable(logging.ERROR)
+        try:
+            return run()
+        finally:
+            gc.collect()
+            logging.disable(logging.NOTSET)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Writes the page, or checks it; 0 when every scenario passed and the page is what it should be."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.cloud.table", description=__doc__.partition("\n")[0]
+    )
+    parser.add_argument("--check", action="store_true", help="write nothing; say whether the page is right")
+    options = parser.parse_args(arguments)
+    outcome = quietly_run()
+    text = render(outcome)
+    sys.stderr.writelines(f"{failure}\n" for failure in outcome.failures)
+    if options.check:
+        is_right = TABLE.read_text(encoding="utf-8") == text
+        if not is_right:
+            sys.stderr.write(f"{TABLE.relative_to(ROOT)} is not what the run made: {COMMAND}\n")
+        return int(bool(outcome.failures) or not is_right)
+    TABLE.write_text(text, encoding="utf-8")
+    sys.stdout.write(f"{TABLE.relative_to(ROOT)}: {len(outcome.cells)} calls of clients\n")
+    return int(bool(outcome.failures))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
