@@ -4,8 +4,11 @@ POST reset    forget everything but the time
 POST seed     put records in place
 GET  state    all state
 GET  calls    every call since the last reset
+GET  faults   the faults that wait
 POST faults   one fault, or a list of them
-POST clock    {"advance": seconds}, at most ten years a call
+DELETE faults forget all of them; `faults/ID` forgets one
+GET  clock    the time, and whether it follows real time
+POST clock    {"advance": seconds}, at most ten years a call; {"follow": true or false}
 POST events   put a CloudEvent on the default bus
 """
 
@@ -13,9 +16,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
+from pydantic_core import PydanticCustomError
 
 from fctoolkit.jsontypes import FrozenJson, JsonValue
 from localcloud.clock import iso_time
@@ -33,10 +37,17 @@ LONGEST_ADVANCE_SECONDS = 10 * 365 * 86400
 _Handler: TypeAlias = Callable[[JsonValue], FrozenJson]
 
 
-class _Advance(BaseModel):
+class _ClockChange(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    advance: Annotated[float, Field(strict=True, ge=0, le=LONGEST_ADVANCE_SECONDS)]
+    advance: Annotated[float, Field(strict=True, ge=0, le=LONGEST_ADVANCE_SECONDS)] | None = None
+    follow: StrictBool | None = None
+
+    @model_validator(mode="after")
+    def _asks_for_something(self) -> Self:
+        if self.advance is None and self.follow is None:
+            raise PydanticCustomError("clock", "expected `advance`, `follow` or both")
+        return self
 
 
 class Admin:
@@ -44,29 +55,34 @@ class Admin:
 
     def __init__(self, cloud: LocalCloud) -> None:
         self._cloud = cloud
-        self._routes: dict[str, tuple[str, _Handler]] = {
-            "reset": ("POST", self._reset),
-            "seed": ("POST", self._seed),
-            "state": ("GET", lambda _: cloud.state()),
-            "calls": ("GET", lambda _: cloud.calls),
-            "faults": ("POST", self._faults),
-            "clock": ("POST", self._clock),
-            "events": ("POST", self._events),
+        self._routes: dict[str, dict[str, _Handler]] = {
+            "reset": {"POST": self._reset},
+            "seed": {"POST": self._seed},
+            "state": {"GET": lambda _: cloud.state()},
+            "calls": {"GET": lambda _: cloud.calls},
+            "faults": {
+                "GET": lambda _: self._faults(),
+                "POST": self._add_faults,
+                "DELETE": lambda _: self._remove_faults(None),
+            },
+            "clock": {"GET": lambda _: self._clock(), "POST": self._set_clock},
+            "events": {"POST": self._events},
         }
 
     def handle(self, request: Request) -> Response:
         """Answers one request; what is wrong with it is named in a 400."""
-        route = self._routes.get(request.path.removeprefix(ADMIN_PATH).strip("/"))
+        route = self._route(request.path.removeprefix(ADMIN_PATH).strip("/"))
         if route is None and request.path.startswith(f"{ADMIN_PATH}/http/"):
             message = "nothing is deployed: start the local cloud with `localcloud serve --template s.yaml`"
             return _error(404, "FunctionNotFound", message)
         if route is None:
-            routes = ", ".join(f"{method} {ADMIN_PATH}/{name}" for name, (method, _) in self._routes.items())
+            known = ((method, name) for name, methods in self._routes.items() for method in methods)
+            routes = ", ".join(f"{method} {ADMIN_PATH}/{name}" for method, name in known)
             return _error(404, "LocalCloud.NotFound", f"{request.method} {request.path} is none of: {routes}")
-        method, handler = route
-        if request.method != method:
-            message = f"{request.path} takes {method}, not {request.method}"
-            return _error(405, "LocalCloud.MethodNotAllowed", message, {"allow": method})
+        handler = route.get(request.method)
+        if handler is None:
+            message = f"{request.path} takes {' or '.join(route)}, not {request.method}"
+            return _error(405, "LocalCloud.MethodNotAllowed", message, {"allow": ", ".join(route)})
         try:
             return json_response(handler(_body(request)))
         except LocalCloudError as error:
@@ -80,16 +96,40 @@ class Admin:
         self._cloud.seed(as_object(body, "seed"))
         return {"seeded": True}
 
-    def _faults(self, body: JsonValue) -> FrozenJson:
+    def _route(self, name: str) -> dict[str, _Handler] | None:
+        """The handlers of a route by method; None when there is no such route."""
+        kind, _, number = name.partition("/")
+        if kind == "faults" and number.isdecimal():
+            return {"DELETE": lambda _: self._remove_faults(int(number))}
+        return self._routes.get(name)
+
+    def _faults(self) -> FrozenJson:
+        return {"waiting": [fault.model_dump() for fault in self._cloud.faults()]}
+
+    def _remove_faults(self, number: int | None) -> FrozenJson:
+        if not self._cloud.remove_faults(number):
+            raise LocalCloudError(f"faults/{number}: no fault of this id waits")
+        return self._faults()
+
+    def _add_faults(self, body: JsonValue) -> FrozenJson:
         rows = body if isinstance(body, list) else [body]
         faults = [checked(Fault, row, f"faults[{index}]") for index, row in enumerate(rows)]
         for fault in faults:
             self._cloud.add_fault(fault)
-        return {"waiting": [fault.model_dump() for fault in self._cloud.faults()]}
+        return self._faults()
 
-    def _clock(self, body: JsonValue) -> FrozenJson:
-        now = self._cloud.advance(checked(_Advance, body, "clock").advance)
-        return {"now": iso_time(now)}
+    def _clock(self) -> FrozenJson:
+        clock = self._cloud.clock
+        now = clock.now()
+        return {"now": iso_time(now), "seconds": now, "follow": clock.follows}
+
+    def _set_clock(self, body: JsonValue) -> FrozenJson:
+        change = checked(_ClockChange, body, "clock")
+        if change.follow is not None:
+            self._cloud.follow(real_time=change.follow)
+        if change.advance is not None:
+            self._cloud.advance(change.advance)
+        return self._clock()
 
     def _events(self, body: JsonValue) -> FrozenJson:
         return self._cloud.put_event(as_object(body, "event"))

@@ -90,6 +90,8 @@ class Responder:
 
     def _recorded(self, world: World, turn: Turn, response: Response) -> Response:
         """The answer as it is sent, after the call was put on the list of its world."""
+        if turn.fault is not None:
+            response = turn.fault.dressed(response)
         world.calls.append(
             {
                 "service": turn.service,
@@ -112,6 +114,7 @@ class Responder:
         if self._signed:
             claim = claim_of(request, operation.service)
             world.verifier.verify(claim, world.keyring(), self._wall_clock())
+            turn.caller = claim.access_key_id
         service = world.services[operation.service]
         handler = service.actions.get(operation.action)
         if handler is None:
@@ -121,10 +124,14 @@ class Responder:
                 f"{operation.action} exists, but the local cloud does not have it; "
                 f"of {service.name} it has {', '.join(sorted(service.actions))}.",
             )
+        moment = self._moment()
+        denial = world.throttle.admit(moment.behaviour.limits, operation, turn.caller, moment.now)
+        if denial is not None:
+            raise denial.refusal(service.error_codes)
         refuse_unknown(operation, "query parameters", operation.unknown_query(target.query))
         call = Call(
             operation=operation,
-            moment=self._moment(),
+            moment=moment,
             request_id=turn.request_id,
             region=target.region,
             path=target.path,
@@ -133,20 +140,20 @@ class Responder:
             content=request.body,
             headers=request.headers,
         )
-        fault = world.faults.take(service.name, operation.action, request.path)
+        fault = world.faults.take(service.name, operation.action, request.path, turn.caller)
         if fault is None:
             return _handled(handler, call), ""
+        turn.fault = fault
         call = replace(call, refused_items=fault.items, failing_items=fault.task_items)
         if not fault.fails:
-            return _then(_handled(handler, call), fault.dressed), ""
+            return _handled(handler, call), ""
         refusal = fault.refusal()
-        answer, code = fault.raw_response(), refusal.code
-        if answer is None:
-            answer, code = _refused(world, refusal, turn)
-        failure = fault.dressed(answer)
+        failure, code = fault.raw_response(), refusal.code
+        if failure is None:
+            failure, code = _refused(world, refusal, turn)
         if fault.effect == "after":
             with contextlib.suppress(Refusal):
-                return _then(_handled(handler, call), lambda _: failure), code
+                return _instead(_handled(handler, call), failure), code
         return failure, code
 
 
@@ -155,14 +162,23 @@ def _refused(world: World, refusal: Refusal, turn: Turn) -> tuple[Response, str]
     known = world.services.get(turn.service)
     codes = known.error_codes if known is not None else SAME_CODES
     status, code = codes.get(refusal.code, (refusal.status, refusal.code))
-    refusal = Refusal(status, code, refusal.message)
-    answer = known.error_response if known is not None else upper_camel_error
-    return answer(refusal, turn.request_id, turn.request.header("host")), code
+    spelled = Refusal(status, code, refusal.message)
+    error_response = known.error_response if known is not None else upper_camel_error
+    answer = error_response(spelled, turn.request_id, turn.request.header("host"))
+    return replace(answer, headers={**answer.headers, **refusal.headers}), code
 
 
-def _then(result: Response | Work, change: Callable[[Response], Response]) -> Response | Work:
-    """The result with its answer changed, now or when it is there."""
-    return change(result) if isinstance(result, Response) else lambda: change(result())
+def _instead(result: Response | Work, failure: Response) -> Response | Work:
+    """The failure in the place of an answer, now or when that is there."""
+    if isinstance(result, Response):
+        return failure
+
+    def work() -> Response:
+        with contextlib.suppress(Refusal):
+            result()
+        return failure
+
+    return work
 
 
 def _handled(handler: Handler, call: Call) -> Response | Work:

@@ -10,8 +10,8 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-# Pydantic needs it when it is run.
 from localcloud.progress import Pace
+from localcloud.throttling import Limit
 
 Seconds: TypeAlias = Annotated[float, Field(ge=0)]
 
@@ -30,6 +30,7 @@ class Behaviour(BaseModel):
         es_activation: of a new Elasticsearch instance that is `activating`.
         es_connection: of both instances that AddConnectableCluster puts into `activating`. Whether it does so
             at all is not documented.
+        limits: how often actions may be called; none by default, as the vendor publishes few.
         token_memory_seconds: how long a clientToken is remembered. Not documented.
         attach_status: HTTP status of AttachInstances; older pages say 202, newer ones 200.
         node_quota: nodes in a cluster.
@@ -71,6 +72,7 @@ class Behaviour(BaseModel):
     ens_start: Pace = 120.0
     es_activation: Pace = 600.0
     es_connection: Pace = 0.0
+    limits: list[Limit] = Field(default_factory=list)
     token_memory_seconds: Seconds = 86400.0
     attach_status: Literal[200, 202] = 202
     node_quota: Annotated[int, Field(ge=0)] = 100

@@ -33,15 +33,14 @@ class StateClock:
     """
 
     def __init__(self, start: float | None = None, ticks: Callable[[], float] = time.monotonic) -> None:
-        self._now = time.time() if start is None else start
         self._ticks = ticks
-        self._followed_since: float | None = None
+        # The moment, and since when it is followed. One value: threads read it while another changes it.
+        self._base: tuple[float, float | None] = (time.time() if start is None else start, None)
 
     def now(self) -> float:
         """The present moment."""
-        if self._followed_since is None:
-            return self._now
-        return self._now + self._ticks() - self._followed_since
+        moment, since = self._base
+        return moment if since is None else moment + self._ticks() - since
 
     def advance(self, seconds: float) -> float:
         """Moves the clock on by so many seconds and returns the present moment.
@@ -49,7 +48,8 @@ class StateClock:
         Raises as `check` does, and stays where it is.
         """
         self.check(seconds)
-        self._now += seconds
+        moment, since = self._base
+        self._base = (moment + seconds, since)
         return self.now()
 
     def check(self, seconds: float) -> None:
@@ -62,7 +62,16 @@ class StateClock:
                 f"{seconds} seconds are too many"
             )
 
+    @property
+    def follows(self) -> bool:
+        """Whether real time passes in the cloud too."""
+        return self._base[1] is not None
+
     def follow(self) -> None:
         """From here on, real time passes in the cloud too."""
-        if self._followed_since is None:
-            self._followed_since = self._ticks()
+        if not self.follows:
+            self._base = (self._base[0], self._ticks())
+
+    def stop(self) -> None:
+        """From here on, time passes only when it is told to."""
+        self._base = (self.now(), None)

@@ -19,7 +19,7 @@ from localcloud.answering import Responder
 from localcloud.behaviour import Behaviour
 from localcloud.clock import StateClock
 from localcloud.dispatch import SERVICES
-from localcloud.errors import LocalCloudError, SeedError
+from localcloud.errors import LocalCloudError
 from localcloud.eventbridge import EventBus
 from localcloud.keys import key_of, key_record
 from localcloud.services.base import Moment
@@ -29,7 +29,7 @@ from localcloud.services.ens.model import Fleet
 from localcloud.services.ens.service import EnsService
 from localcloud.services.fc.service import Fc2Service, FcService
 from localcloud.services.mns.service import MnsService
-from localcloud.validation import as_list, as_object, checked, only, plain_json
+from localcloud.validation import as_list, as_object, only, plain_json
 from localcloud.world import World
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class LocalCloud:
     @property
     def supported(self) -> dict[str, list[str]]:
         """The actions that are supported, by service, sorted."""
-        return {name: sorted(service.actions) for name, service in self._world.services.items()}
+        return self._world.supported()
 
     def handle(self, request: Request) -> Response:
         """Answers one request.
@@ -210,6 +210,11 @@ class LocalCloud:
             return self._step(seconds)
         return self._deliveries.pass_time(seconds)
 
+    def follow(self, *, real_time: bool) -> None:
+        """Lets real time pass in the cloud's state from here on, or none but what is advanced."""
+        with self._lock:
+            (self.clock.follow if real_time else self.clock.stop)()
+
     def moment(self) -> Moment:
         """The present one: a new one for each call, as looks are counted by it."""
         return Moment(self.clock.now(), self._world.behaviour)
@@ -228,7 +233,7 @@ class LocalCloud:
     def configure(self, **changes: FrozenJson) -> Behaviour:
         """Changes fields of the behaviour; SeedError naming the field when one is not valid."""
         with self._lock:
-            self._world.behaviour = _changed(self._world.behaviour, changes)
+            self._world.behaviour = self._world.changed(changes)
             return self._world.behaviour
 
     def seed(self, records: Mapping[str, FrozenJson]) -> None:
@@ -248,7 +253,7 @@ class LocalCloud:
         only(seed, SEED_KEYS, "")
         with self._lock:
             world = self._world
-            behaviour = _changed(world.behaviour, as_object(seed.get("behaviour", {}), "behaviour"))
+            behaviour = world.changed(as_object(seed.get("behaviour", {}), "behaviour"))
             key = key_of(seed["credentials"], "credentials") if "credentials" in seed else world.key
             rows = as_list(seed.get("sts_credentials", []), "sts_credentials")
             temporary = [key_of(row, f"sts_credentials[{index}]") for index, row in enumerate(rows)]
@@ -284,20 +289,21 @@ class LocalCloud:
                 state["deliveries"] = deliveries
             return copy.deepcopy(state)
 
-    def add_fault(self, fault: Fault) -> None:
-        """Lets a fault wait for its calls; SeedError when service or action is not supported."""
+    def add_fault(self, fault: Fault) -> int:
+        """Lets a fault wait for its calls and returns its id; SeedError when its action is not supported."""
         with self._lock:
-            supported = self.supported.get(fault.service)
-            if supported is None:
-                raise SeedError(f"service: {fault.service} is none of {', '.join(self.supported)}")
-            if fault.action != "*" and fault.action not in supported:
-                raise SeedError(f"action: {fault.action} is none of {', '.join(supported)}")
-            self._world.faults.add(fault)
+            self._world.refuse_unsupported(fault.service, fault.action)
+            return self._world.faults.add(fault)
 
     def faults(self) -> list[Fault]:
-        """The faults that still wait."""
+        """The faults that still wait, with what is left of `after` and `times`."""
         with self._lock:
             return self._world.faults.waiting()
+
+    def remove_faults(self, number: int | None = None) -> bool:
+        """Forgets the fault of an id, or all; False when there is none of that id."""
+        with self._lock:
+            return self._world.faults.remove(number)
 
     def put_event(self, event: JsonObject) -> JsonValue:
         """Puts a CloudEvent on the default bus and returns what became of it.
@@ -330,7 +336,3 @@ class LocalCloud:
     def _step(self, seconds: float) -> float:
         with self._lock:
             return self.clock.advance(seconds)
-
-
-def _changed(behaviour: Behaviour, changes: Mapping[str, FrozenJson]) -> Behaviour:
-    return checked(Behaviour, {**behaviour.model_dump(), **changes}, "behaviour")

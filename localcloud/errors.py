@@ -5,6 +5,12 @@ Knows no service and no HTTP library.
 
 from __future__ import annotations
 
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 
 class LocalCloudError(Exception):
     """The local cloud is used wrongly: a bad seed, a bad fault, a host it does not stand for."""
@@ -21,9 +27,13 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer, as a redirect 
         status: HTTP status.
         code: the vendor's code, or one that begins with `LocalCloud.` when only the local cloud would say so.
         message: for the caller; holds no secret.
+        headers: added to the answer, names in lower case.
     """
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        self.headers = headers
         self.status = status
         self.code = code
         self.message = message

@@ -59,6 +59,7 @@ class Response:
         body: the bytes after the headers.
         delay: seconds that pass before the answer is given.
         dropped: the connection is cut and nothing is answered.
+        cut_after: the connection is cut after so many bytes of the body, though its whole length was told.
     """
 
     status: int
@@ -66,6 +67,7 @@ class Response:
     body: bytes = b""
     delay: float = 0.0
     dropped: bool = False
+    cut_after: int | None = None
 
 
 def json_response(value: FrozenJson, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

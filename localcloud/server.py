@@ -112,12 +112,30 @@ class _CloudApp:
             # The server ends and waits no longer: what will come of the request cannot be told any more.
             answer = Response(0, dropped=True)
         if answer.dropped:
-            scope["state"][_ABORT]()
-            with contextlib.suppress(asyncio.CancelledError):
-                await receive()
+            await _cut(scope, receive)
+            return
+        if answer.cut_after is not None:
+            await _send_a_part(answer, send)
+            await _cut(scope, receive)
             return
         response = HttpResponse(answer.body, answer.status, dict(answer.headers))
         await response(scope, receive, send)
+
+
+async def _cut(scope: Scope, receive: Receive) -> None:
+    """Cuts the connection."""
+    scope["state"][_ABORT]()
+    with contextlib.suppress(asyncio.CancelledError):
+        await receive()
+
+
+async def _send_a_part(answer: Response, send: Send) -> None:
+    """Sends the beginning of an answer, after the length of all of it was told."""
+    told = {**answer.headers, "content-length": str(len(answer.body))}
+    headers = [(name.lower().encode(), value.encode()) for name, value in told.items()]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    part = answer.body[: answer.cut_after]
+    await send({"type": "http.response.body", "body": part, "more_body": True})
 
 
 _ABORT = "localcloud.abort"

@@ -56,6 +56,11 @@ class CloudTransport(httpx2.BaseTransport):
                 )
         if response.dropped:
             raise httpx2.ReadError("the local cloud cut the connection", request=request)
+        if response.cut_after is not None:
+            raise httpx2.RemoteProtocolError(
+                f"the local cloud cut the answer after {response.cut_after} of {len(response.body)} bytes",
+                request=request,
+            )
         return httpx2.Response(
             response.status, headers=list(response.headers.items()), content=response.body, request=request
         )

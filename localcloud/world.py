@@ -6,14 +6,20 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from localcloud.behaviour import Behaviour
+from localcloud.errors import SeedError
 from localcloud.faults import FaultBook
 from localcloud.keys import TemporaryKeys
 from localcloud.services.base import REQUEST_ID_HEADER
 from localcloud.signatures import Key, Keyring, Verifier
+from localcloud.throttling import Throttle
+from localcloud.validation import checked
 
 if TYPE_CHECKING:
-    from fctoolkit.jsontypes import JsonObject, JsonValue
-    from localcloud.behaviour import Behaviour
+    from collections.abc import Mapping
+
+    from fctoolkit.jsontypes import FrozenJson, JsonObject, JsonValue
+    from localcloud.faults import Fault
     from localcloud.message import Request
     from localcloud.services.base import Service
     from localcloud.services.mns.service import MnsService
@@ -23,12 +29,14 @@ DEFAULT_KEY = Key("test", "test")
 
 @dataclass(slots=True)
 class Turn:
-    """One request to a service on its way to an answer."""
+    """One request to a service on its way to an answer; `caller` is the access key id that signed it."""
 
     request: Request
     service: str
     action: str
+    caller: str = ""
     code: str = ""
+    fault: Fault | None = None
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()).upper())
 
 
@@ -43,8 +51,31 @@ class World:
     temporary_keys: TemporaryKeys = field(default_factory=TemporaryKeys)
     verifier: Verifier = field(default_factory=Verifier)
     faults: FaultBook = field(default_factory=FaultBook)
+    throttle: Throttle = field(default_factory=Throttle)
     calls: list[JsonObject] = field(default_factory=list)
     events: list[JsonValue] = field(default_factory=list)
+
+    def supported(self) -> dict[str, list[str]]:
+        """The actions that are supported, by service, sorted."""
+        return {name: sorted(service.actions) for name, service in self.services.items()}
+
+    def refuse_unsupported(self, service: str, action: str) -> None:
+        """SeedError for what is no supported action of a service, nor `*` for all of them."""
+        supported = self.supported().get(service)
+        if supported is None:
+            raise SeedError(f"service: {service} is none of {', '.join(self.services)}")
+        if action not in {"*", *supported}:
+            raise SeedError(f"action: {action} is none of {', '.join(supported)}")
+
+    def changed(self, changes: Mapping[str, FrozenJson]) -> Behaviour:
+        """The behaviour with fields changed, not in force yet; SeedError naming the field that is wrong."""
+        behaviour = checked(Behaviour, {**self.behaviour.model_dump(), **changes}, "behaviour")
+        for index, limit in enumerate(behaviour.limits):
+            try:
+                self.refuse_unsupported(limit.service, limit.action)
+            except SeedError as error:
+                raise SeedError(f"behaviour.limits[{index}].{error}") from None
+        return behaviour
 
     def id_header(self, service: str) -> str:
         """The header that bears the request's id in the answers of a service, known or not."""

@@ -52,7 +52,7 @@ class Call:
         body: the decoded JSON body, empty when there is none.
         content: the body as it came.
         headers: as they came, names in lower case.
-        refused_items: instance ids a fault refuses, with their codes.
+        refused_items: items a fault refuses, by name or place, with their codes; see `refused`.
         failing_items: instance ids a fault lets fail later, with their messages.
     """
 
@@ -67,6 +67,10 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict)
     refused_items: Mapping[str, str] = field(default_factory=dict)
     failing_items: Mapping[str, str] = field(default_factory=dict)
+
+    def refused(self, place: int, name: str = "") -> str | None:
+        """The code with which a fault refuses one of several items, by its name or its place from 1."""
+        return self.refused_items.get(name) or self.refused_items.get(str(place))
 
 
 Work: TypeAlias = Callable[[], Response]

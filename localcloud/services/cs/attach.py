@@ -37,7 +37,11 @@ def attach_instances(call: Call, cluster: Cluster, fleet: Fleet) -> Response:
     instances = _instances(call)
     _refuse_cluster(call, cluster, instances)
     nodepool_id = _nodepool(call, cluster)
-    problems = {item: problem for item in instances if (problem := _problem(item, call, fleet)) is not None}
+    problems = {
+        item: problem
+        for place, item in enumerate(instances, start=1)
+        if (problem := _problem(item, place, call, fleet)) is not None
+    }
     accepted = [
         machine for item in instances if item not in problems and (machine := fleet.get(item)) is not None
     ]
@@ -98,10 +102,10 @@ def _nodepool(call: Call, cluster: Cluster) -> str:
     return asked
 
 
-def _problem(item: str, call: Call, fleet: Fleet) -> tuple[str, str] | None:
+def _problem(item: str, place: int, call: Call, fleet: Fleet) -> tuple[str, str] | None:
     """Code and message when this instance cannot join, else None."""
-    if item in call.refused_items:
-        return call.refused_items[item], "refused by a fault"
+    if (refused := call.refused(place, item)) is not None:
+        return refused, "refused by a fault"
     machine = fleet.get(item)
     if machine is None:
         return "404", f"The instance {item} does not exist."

@@ -32,6 +32,7 @@ FC_CODES: Final[ErrorCodes] = MappingProxyType(
         "SignatureNonceUsed": _DENIED,
         "InvalidAccessKeyId.NotFound": (403, "InvalidAccessKeyID"),
         "SignatureDoesNotMatch": (403, "SignatureNotMatch"),
+        "Throttling.User": (429, "ResourceExhausted"),
         "InvalidApi.NotFound": (400, "PathNotSupported"),
         "UnsupportedHTTPMethod": (400, "PathNotSupported"),
     }

@@ -1,7 +1,7 @@
 """MNS's codes for refusals of its gateway. Knows no request.
 
-Source: https://www.alibabacloud.com/help/en/mns/error-codes. That table has no code for a wrong security
-token: AccessDenied is a guess.
+Sources: https://www.alibabacloud.com/help/en/mns/error-codes, where no code is for a wrong security token:
+AccessDenied is a guess; and https://www.alibabacloud.com/help/en/mns/developer-reference/flow-limiting-policy.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ MNS_CODES: Final[ErrorCodes] = MappingProxyType(
         "InvalidApi.NotFound": _WRONG_URL,
         "InvalidAction.NotFound": _WRONG_URL,
         "UnsupportedHTTPMethod": _WRONG_URL,
+        "Throttling.User": (429, "TooManyRequests"),
         "LocalCloud.UnknownParameter": (400, "InvalidQueryString"),
     }
 )

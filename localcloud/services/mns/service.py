@@ -114,12 +114,12 @@ class MnsService:
         handles = [(element.text or "").strip() for element in root.iter("ReceiptHandle")]
         _refuse_size("ReceiptHandles", len(handles))
         failures: list[dict[str, str | int]] = []
-        for handle in handles:
+        for place, handle in enumerate(handles, start=1):
             try:
+                _refuse_item(call, place, handle)
                 queue.delete(handle, _now(call))
             except Refusal as refusal:
-                told = {"ErrorCode": refusal.code, "ErrorMessage": refusal.message}
-                failures.append({**told, "ReceiptHandle": handle})
+                failures.append({**_told(refusal), "ReceiptHandle": handle})
         return xmlbody.several("Errors", "Error", failures, 404) if failures else xmlbody.nothing()
 
     def _change_message_visibility(self, call: Call) -> Response:
@@ -138,13 +138,23 @@ class MnsService:
         return xmlbody.one("Message", _sent(message), 201)
 
     def _batch_send_message(self, call: Call) -> Response:
+        """201 when all are in the queue; else 500, and each that is not has a code in its place."""
         queue = self._queue(call)
         messages = [
             _message_of(element, queue, _now(call)) for element in xmlbody.read(call.content).iter("Message")
         ]
         _refuse_size("Messages", len(messages))
-        queue.messages.extend(messages)
-        return xmlbody.several("Messages", "Message", [_sent(message) for message in messages], 201)
+        rows: list[dict[str, str | int]] = []
+        for place, message in enumerate(messages, start=1):
+            try:
+                _refuse_item(call, place)
+            except Refusal as refusal:
+                rows.append(_told(refusal))
+                continue
+            queue.messages.append(message)
+            rows.append(_sent(message))
+        failed = any("ErrorCode" in row for row in rows)
+        return xmlbody.several("Messages", "Message", rows, 500 if failed else 201)
 
     def _queue(self, call: Call) -> QueueRecord:
         queue = self.queue(call.path["queueName"])
@@ -181,6 +191,17 @@ def _refuse_size(name: str, size: int) -> None:
         raise Refusal(
             400, "InvalidArgument", f"{name} must hold 1 to {MOST_IN_A_BATCH} elements, not {size}."
         )
+
+
+def _refuse_item(call: Call, place: int, name: str = "") -> None:
+    """Refuses the message of that place, or receipt handle, when a fault says so."""
+    code = call.refused(place, name)
+    if code is not None:
+        raise Refusal(500, code, "refused by a fault")
+
+
+def _told(refusal: Refusal) -> dict[str, str | int]:
+    return {"ErrorCode": refusal.code, "ErrorMessage": refusal.message}
 
 
 def _message_of(element: Element, queue: QueueRecord, now: int) -> MessageRecord:

@@ -41,6 +41,12 @@ class Admin:
         assert answer.status_code == status, answer.text
         return answer.json()
 
+    def delete(self, name: str, status: int = 200) -> Any:
+        """The decoded answer of a DELETE."""
+        answer = self._http.delete(f"{BASE}/{name}")
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
 
 @pytest.fixture
 def admin(cloud: LocalCloud) -> Admin:
@@ -158,6 +164,22 @@ def test_the_clock_stands_still_until_it_is_moved(admin: Admin, cloud: LocalClou
     assert cloud.clock.now() == before + 90
 
 
+def test_the_clock_follows_real_time_when_it_is_told_to(admin: Admin, cloud: LocalCloud) -> None:
+    """GET clock tells the time and whether it follows; POST lets it follow, stop, and move as well."""
+    ticks = [100.0]
+    cloud.clock = StateClock(1_000_000.0, ticks=lambda: ticks[0])
+    still = {"now": "1970-01-12T13:46:40Z", "seconds": 1_000_000.0, "follow": False}
+    assert admin.get("clock") == still
+    assert admin.post("clock", {"follow": True}) == {**still, "follow": True}
+    ticks[0] += 5
+    assert admin.get("clock")["seconds"] == 1_000_005
+    stopped = admin.post("clock", {"follow": False, "advance": 10})
+    ticks[0] += 5
+    assert (stopped["seconds"], admin.get("clock")) == (1_000_015, stopped)
+    for body in ({"follow": 1}, {"follow": None}, {"follow": "yes"}):
+        assert "clock" in admin.post("clock", body, status=400)["message"]
+
+
 @pytest.mark.parametrize("seconds", [1e11, 1e300, 10 * 365 * 86400 + 1])
 def test_the_clock_moves_ten_years_a_call_at_most(admin: Admin, cloud: LocalCloud, seconds: float) -> None:
     """A longer step is refused, and the cloud goes on answering at the time where it was."""
@@ -177,6 +199,18 @@ def test_the_clock_stops_before_the_last_year(seconds: float) -> None:
     assert cloud.advance(60) == start + 60
     with pytest.raises(LocalCloudError, match="9999-01-01T00:00:00Z"):
         cloud.advance(300 * 86400)
+
+
+def test_a_clock_can_follow_again() -> None:
+    """What passes while it stands still is left out."""
+    ticks = [0.0]
+    clock = StateClock(0.0, ticks=lambda: ticks[0])
+    for _ in range(2):
+        clock.follow()
+        ticks[0] += 3
+        clock.stop()
+        ticks[0] += 100
+    assert clock.now() == 6
 
 
 @given(st.lists(st.floats(min_value=0, max_value=1e6), max_size=8), st.floats(min_value=0, max_value=1e6))
@@ -303,3 +337,28 @@ def test_a_fault_for_an_unknown_action_is_refused(admin: Admin) -> None:
     refused = admin.post("faults", [{"service": "cs", "action": "AttachInstances", "time": 2}], status=400)
     assert "faults[0].time" in refused["message"]
     assert issubclass(SeedError, LocalCloudError)
+
+
+def test_faults_are_listed_and_forgotten(admin: Admin, cloud: LocalCloud) -> None:
+    """GET faults tells what is left of each, with its id; DELETE forgets one, or all."""
+    waiting = admin.post(
+        "faults",
+        [
+            {"service": "cs", "action": "DescribeUserQuota", "after": 1, "times": 3, "code": "X"},
+            {"service": "ens", "action": "*", "times": None, "drop": True},
+            {"service": "fc", "action": "InvokeFunction"},
+        ],
+    )["waiting"]
+    assert [(row["id"], row["after"], row["times"]) for row in waiting] == [
+        (1, 1, 3),
+        (2, 0, None),
+        (3, 0, 1),
+    ]
+    client = CloudClient(cloud)
+    assert [client.cs("DescribeUserQuota", "/quota").status_code for _ in range(2)] == [200, 500]
+    first = admin.get("faults")["waiting"][0]
+    assert (first["id"], first["after"], first["times"]) == (1, 0, 2)
+    assert [row["id"] for row in admin.delete("faults/1")["waiting"]] == [2, 3]
+    assert "faults/1" in admin.delete("faults/1", status=400)["message"]
+    assert admin.delete("faults") == {"waiting": []}
+    assert cloud.faults() == []

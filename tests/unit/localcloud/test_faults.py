@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import socket
+from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
 
-from localcloud import Fault
+from localcloud import Fault, LocalCloud
+from localcloud.server import running_server
 from tests.support.cloud_client import CloudClient, Signer, edge_seed, search_seed, state_of
-
-if TYPE_CHECKING:
-    from localcloud import LocalCloud
 
 
 def _quota(cloud: LocalCloud) -> httpx2.Response:
@@ -50,6 +50,52 @@ def test_faults_wait_in_order_and_leave_others_alone(cloud: LocalCloud) -> None:
     assert _quota(cloud).status_code == 200
     assert CloudClient(cloud).ens("DescribeInstances").json()["Code"] == "Other"
     assert cloud.faults() == []
+
+
+def test_a_fault_leaves_the_first_calls_alone(cloud: LocalCloud) -> None:
+    """`after` counts calls that it could befall, not those of others."""
+    _fault(cloud, "DescribeUserQuota", after=2, times=1, code="Late")
+    CloudClient(cloud).ens("DescribeInstances")
+    assert [_quota(cloud).status_code for _ in range(4)] == [200, 200, 500, 200]
+
+
+def test_a_fault_befalls_one_caller(cloud: LocalCloud) -> None:
+    """`caller` is an access key id; other keys are left alone."""
+    cloud.seed({"sts_credentials": [{"access_key_id": "k", "access_key_secret": "s", "security_token": "t"}]})
+    _fault(cloud, "DescribeUserQuota", caller="k", code="Yours")
+    other = CloudClient(cloud, Signer("k", "s", "t"))
+    assert _quota(cloud).status_code == 200
+    assert other.cs("DescribeUserQuota", "/quota").json()["code"] == "Yours"
+    assert cloud.faults() == []
+
+
+def _rolled(seed: int, others: int = 0, **fields: Any) -> list[int]:
+    """The statuses of forty calls to a cloud with a fault that is likely by half, between calls of others."""
+    cloud = LocalCloud()
+    _fault(cloud, "DescribeUserQuota", probability=0.5, seed=seed, times=None, **fields)
+    _fault(cloud, "DescribeInstances", "ens", probability=0.5, seed=seed, times=None)
+    statuses = []
+    for _ in range(40):
+        statuses.append(_quota(cloud).status_code)
+        for _ in range(others):
+            CloudClient(cloud).ens("DescribeInstances")
+    return statuses
+
+
+def test_dice_fall_the_same_in_each_run() -> None:
+    """With a seed the same calls meet the same trouble, whatever other calls are made between them."""
+    first = _rolled(7, status=503)
+    assert 5 < first.count(503) < 35
+    assert _rolled(7, others=1, status=503) == first
+    assert _rolled(8, status=503) != first
+
+
+def test_a_fault_that_is_not_thrown_is_not_used_up(cloud: LocalCloud) -> None:
+    """`times` counts the calls that it befalls; one that it spares may meet the next fault."""
+    _fault(cloud, "DescribeUserQuota", probability=1e-9, code="Rare")
+    _fault(cloud, "DescribeUserQuota", code="Next")
+    assert [_quota(cloud).status_code for _ in range(3)] == [500, 200, 200]
+    assert [fault.code for fault in cloud.faults()] == ["Rare"]
 
 
 def test_a_badly_signed_request_does_not_use_a_fault_up(cloud: LocalCloud) -> None:
@@ -104,6 +150,80 @@ def test_a_body_of_its_own_is_answered_as_it_is(cloud: LocalCloud) -> None:
     assert client.connected("es-1") == []
     page = _quota(cloud)
     assert (page.status_code, page.text, page.headers["content-type"]) == (502, "<html>", "text/html")
+
+
+@pytest.mark.parametrize(
+    ("kind", "content_type", "body"),
+    [
+        ("not_json", "application/json;charset=utf-8", "this is not JSON"),
+        ("cut", "application/json;charset=utf-8", None),
+        ("html", "text/html", "<html><head><title>202</title></head><body>a proxy</body></html>"),
+        ("empty", "application/json;charset=utf-8", ""),
+        ("wrong_type", "text/plain", None),
+    ],
+)
+def test_an_answer_can_be_malformed(
+    cloud: LocalCloud, kind: str, content_type: str, body: str | None
+) -> None:
+    """The action is done as ever; only what is answered is wrong, in the way that was asked for."""
+    cloud.seed(edge_seed(2))
+    _fault(cloud, malformed=kind)
+    client = CloudClient(cloud)
+    answer = client.attach("i-1")
+    assert (answer.status_code, answer.headers["content-type"]) == (202, content_type)
+    assert int(answer.headers.get("content-length", len(answer.content))) == len(answer.content)
+    assert state_of(cloud, "ens", "instances")["attachCount"] == 1
+    if body is not None:
+        assert answer.text == body
+    elif kind == "cut":
+        with pytest.raises(ValueError, match=r"Unterminated|Expecting"):
+            answer.json()
+        assert answer.text.startswith('{"list":')
+    else:
+        assert answer.json()["list"][0]["instanceId"] == "i-1"
+
+
+def test_a_failure_can_be_malformed(cloud: LocalCloud) -> None:
+    """A refusal of the action, and a failure that is asked for, are as malformed as an answer."""
+    _fault(cloud, "DescribeClusterDetail", malformed="not_json")
+    _fault(cloud, "DescribeUserQuota", malformed="html", status=502)
+    missing = CloudClient(cloud).cs("DescribeClusterDetail", "/clusters/none")
+    assert (missing.status_code, missing.text) == (404, "this is not JSON")
+    page = _quota(cloud)
+    assert (page.status_code, "<title>502</title>" in page.text) == (502, True)
+
+
+def test_an_answer_can_end_before_its_length(cloud: LocalCloud) -> None:
+    """`truncated` breaks off in the body: in process as on the wire the answer ends early."""
+    _fault(cloud, "DescribeUserQuota", malformed="truncated", times=3)
+    with pytest.raises(httpx2.RemoteProtocolError):
+        _quota(cloud)
+    with running_server(cloud) as url:
+        headers = {"x-acs-version": "2015-12-15", "x-acs-action": "DescribeUserQuota"}
+        with (
+            httpx2.Client(auth=Signer()) as client,
+            pytest.raises(httpx2.RemoteProtocolError, match="without sending complete message body"),
+        ):
+            client.get(f"{url}/quota", headers=headers)
+        parts = urlsplit(url)
+        signed = next(Signer().auth_flow(httpx2.Request("GET", f"{url}/quota", headers=headers)))
+        with socket.create_connection((parts.hostname or "", parts.port or 0)) as connection:
+            lines = "".join(f"{name}: {value}\r\n" for name, value in signed.headers.items())
+            connection.sendall(f"GET /quota HTTP/1.1\r\n{lines}\r\n".encode())
+            received = b"".join(iter(lambda: connection.recv(65536), b""))
+    head, _, body = received.partition(b"\r\n\r\n")
+    whole = len(_quota(cloud).content)
+    assert head.startswith(b"HTTP/1.1 200")
+    assert f"content-length: {whole}".encode() in head
+    assert len(body) == whole // 2
+
+
+def test_items_are_refused_by_their_place(cloud: LocalCloud) -> None:
+    """Where items have no id, or it is not known before, `items` names their places."""
+    cloud.seed(edge_seed(3))
+    _fault(cloud, items={"2": "500"})
+    rows = CloudClient(cloud).attach("i-3", "i-2", "i-1").json()["list"]
+    assert [row["code"] for row in rows] == ["200", "500", "200"]
 
 
 def test_single_instances_can_be_refused(cloud: LocalCloud) -> None:

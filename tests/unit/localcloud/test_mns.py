@@ -71,6 +71,38 @@ def test_messages_come_by_priority_and_age(cloud: LocalCloud) -> None:
     ]
 
 
+def test_a_batch_can_fail_in_part(cloud: LocalCloud) -> None:
+    """A fault refuses messages of a batch by their place; the others are sent, or deleted, all the same."""
+    seed_queue(cloud)
+    cloud.add_fault(Fault(service="mns", action="BatchSendMessage", items={"2": "InternalServerError"}))
+    inner = "".join(f"<Message><MessageBody>{text}</MessageBody></Message>" for text in "abc")
+    status, root = call(cloud, "POST", MESSAGES, f"<Messages>{inner}</Messages>")
+    codes = [one.findtext("ErrorCode") for one in root]
+    assert (status, codes) == (500, [None, "InternalServerError", None])
+    sent = [one.findtext("MessageId") for one in root if one.findtext("MessageId")]
+    assert queued(cloud) == sent
+    _, received = call(cloud, "GET", f"{MESSAGES}?numOfMessages=2")
+    assert [one.findtext("MessageBody") for one in received] == ["a", "c"]
+    handles = [str(one.findtext("ReceiptHandle")) for one in received]
+    cloud.add_fault(
+        Fault(service="mns", action="BatchDeleteMessage", items={handles[1]: "InternalServerError"})
+    )
+    inner = "".join(f"<ReceiptHandle>{handle}</ReceiptHandle>" for handle in handles)
+    status, root = call(cloud, "DELETE", MESSAGES, f"<ReceiptHandles>{inner}</ReceiptHandles>")
+    failed = [(one.findtext("ReceiptHandle"), one.findtext("ErrorCode")) for one in root]
+    assert (status, failed) == (404, [(handles[1], "InternalServerError")])
+    assert queued(cloud) == sent[1:]
+
+
+def test_the_cluster_limits_too_many_requests(cloud: LocalCloud) -> None:
+    """A limit is answered with MNS's own status and code."""
+    seed_queue(cloud)
+    cloud.configure(limits=[{"service": "mns", "per_second": 1}])
+    assert call(cloud, "GET", MESSAGES)[0] == 404
+    status, root = call(cloud, "GET", MESSAGES)
+    assert (status, root.findtext("Code")) == (429, "TooManyRequests")
+
+
 def test_old_messages_are_forgotten(cloud: LocalCloud) -> None:
     """A queue keeps a message as long as it says."""
     seed_queue(cloud, b"{}", MessageRetentionPeriod=60)
