@@ -57,6 +57,9 @@ class Behaviour(BaseModel):
             destinations says only that such a delivery may fail.
         batch_letters: whether the events of a batch that failed are dead letters one by one (`items`), or
             together as the array that the function got (`batch`). Not documented.
+        function_python: what runs a function that was made by calls where this machine lacks the Python of
+            its runtime: `named` nothing, `any` the Python of the local cloud, if the function has neither
+            layers nor compiled code.
         batch_items: how a batch carries its events: as `objects`, or as `strings` that hold JSON. Samples
             show both.
     """
@@ -91,3 +94,4 @@ class Behaviour(BaseModel):
     large_letter: Literal["reference", "cut", "lost"] = "reference"
     batch_letters: Literal["items", "batch"] = "items"
     batch_items: Literal["objects", "strings"] = "objects"
+    function_python: Literal["named", "any"] = "named"

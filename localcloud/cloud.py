@@ -11,7 +11,7 @@ import functools
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from fctoolkit.errors import EventError
 from localcloud.admin import Admin, is_admin_path
@@ -21,13 +21,16 @@ from localcloud.clock import StateClock
 from localcloud.dispatch import SERVICES
 from localcloud.errors import LocalCloudError
 from localcloud.eventbridge import EventBus
+from localcloud.function_spec import DEFAULT_ACCOUNT_ID
 from localcloud.keys import key_of, key_record
 from localcloud.services.base import Moment
 from localcloud.services.cs.service import CsService
 from localcloud.services.elasticsearch.service import ElasticsearchService
 from localcloud.services.ens.model import Fleet
 from localcloud.services.ens.service import EnsService
-from localcloud.services.fc.service import Fc2Service, FcService
+from localcloud.services.fc.archives import CODE_PATH, Archives
+from localcloud.services.fc.fc2 import Fc2Service
+from localcloud.services.fc.service import FcService
 from localcloud.services.mns.service import MnsService
 from localcloud.validation import as_list, as_object, only, plain_json
 from localcloud.world import World
@@ -43,9 +46,13 @@ if TYPE_CHECKING:
     from localcloud.gateway import Gateway
     from localcloud.message import Request, Response
     from localcloud.services.base import Service
+    from localcloud.signatures import Key
     from localcloud.transport import CloudTransport
 
 SEED_KEYS = frozenset({"credentials", "sts_credentials", "behaviour", "functions", "deliveries", *SERVICES})
+
+UPLOAD_ROLE: Final = f"acs:ram::{DEFAULT_ACCOUNT_ID}:role/aliyunfcuploadrole"
+"""Whom Function Compute lets a caller act for to upload code."""
 
 # Where events go while nothing is deployed. It has no rules, but is as strict about events as any bus.
 _EMPTY_BUS = EventBus(rules=(), account_id="", region="")
@@ -76,6 +83,8 @@ class LocalCloud:
     ) -> None:
         self.clock = StateClock(now)
         self._first_behaviour = behaviour or Behaviour()
+        self._wall_clock = wall_clock
+        self._archives = Archives()
         self._lock = threading.RLock()
         self._responder = Responder(lambda: self._world, self._lock, self.moment, wall_clock, signed=signed)
         self._admin = Admin(self)
@@ -138,6 +147,8 @@ class LocalCloud:
             raise LocalCloudError("this local cloud is closed: it was used after its `with` block")
         if self._gateway is not None and (place := self._gateway.place_of(request)) is not None:
             return self._gateway.handle(request, place)
+        if request.path.startswith(CODE_PATH):
+            return self._archives.answer(request.path.removeprefix(CODE_PATH))
         if is_admin_path(request.path):
             return self._admin.handle(request)
         return self._responder.answer(request)
@@ -327,11 +338,23 @@ class LocalCloud:
             CsService(fleet),
             EnsService(fleet),
             ElasticsearchService(),
-            FcService(lambda: self._deliveries),
-            Fc2Service(lambda: self._deliveries),
+            FcService(
+                deliveries=lambda: self._deliveries,
+                hosting=self.hosting,
+                archives=self._archives,
+                objects=lambda _bucket, _name: None,
+                url=lambda: self.url,
+                behaviour=lambda: self.behaviour,
+            ),
+            Fc2Service(lambda: self._deliveries, self._upload_key, lambda _bucket: None),
             queues,
         ]
         return World(self._first_behaviour, {service.name: service for service in services}, queues)
+
+    def _upload_key(self, seconds: float) -> Key:
+        return self._world.temporary_keys.issue(
+            now=self._wall_clock(), seconds=seconds, role_arn=UPLOAD_ROLE, session="upload"
+        )
 
     def _step(self, seconds: float) -> float:
         with self._lock:

@@ -25,3 +25,24 @@ FUNCTION_NAME: Final = r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$"
 TRIGGER_NAME: Final = r"^[A-Za-z_][A-Za-z0-9_-]{0,127}$"
 VARIABLE_NAME: Final = r"^(?!FC_)[A-Za-z][A-Za-z0-9_]*$"
 VARIABLE_NAME_IN_WORDS: Final = "letters, digits and _, first a letter, and not FC_, which is FC's own"
+VARIABLES_BYTES: Final = 4096
+"""Of all names and values together."""
+
+SMALLEST_CPU: Final = 0.05
+LARGEST_CPU: Final = 16.0
+"""vCPU; one has 1 to 4 GB of memory."""
+
+MOST_LAYERS: Final = 5
+MOST_LAYER_VERSIONS: Final = 100
+MOST_TRIGGERS: Final = 50
+CODE_BYTES: Final = 500 * 1024 * 1024
+"""Of a zip, be it a function's or a layer's. Some regions take less."""
+
+UNPACKED_BYTES: Final = 2 * 1024 * 1024 * 1024
+
+RUNTIMES: Final = (
+    *("python3.12", "python3.10", "python3.9", "python3", "python2.7"),
+    *("custom.debian12", "custom.debian11", "custom.debian10", "custom", "custom-container", "micro-sandbox"),
+    *("nodejs20", "nodejs18", "nodejs16", "nodejs14", "nodejs12", "nodejs10", "nodejs8"),
+    *("java11", "java8", "go1", "php7.2", "dotnetcore3.1", "dotnetcore2.1"),
+)

@@ -154,7 +154,7 @@ class Gateway:
         answer = exchange.answer
         headers = {name.lower(): value for name, value in answer.headers.items()}
         return Response(
-            answer.status, {**headers, **report_headers(options, exchange.invocation)}, answer.body
+            answer.status, {**headers, **report_headers(options, exchange.invocation, spec)}, answer.body
         )
 
     def _function(self, place: Place) -> FunctionSpec:

@@ -20,6 +20,7 @@ from localcloud.errors import Refusal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from localcloud.function_spec import FunctionSpec
     from localcloud.runtime import Invocation
 
 SYNC_PAYLOAD_BYTES: Final = 32 * 1024 * 1024
@@ -72,9 +73,11 @@ def accepted_headers(options: InvocationOptions, request_id: str) -> dict[str, s
     return {"x-fc-request-id": request_id, "x-fc-async-task-id": options.task_id}
 
 
-def report_headers(options: InvocationOptions, invocation: Invocation) -> dict[str, str]:
+def report_headers(options: InvocationOptions, invocation: Invocation, spec: FunctionSpec) -> dict[str, str]:
     """What the caller of a finished invocation is told beside its result; names in lower case."""
     told = {"x-fc-request-id": invocation.request_id}
+    if spec.code_checksum:
+        told["x-fc-code-checksum"] = spec.code_checksum
     if invocation.error_type:
         told["x-fc-error-type"] = invocation.error_type
     if options.log_tail:

@@ -15,6 +15,7 @@ from localcloud.function_limits import (
     LONGEST_PRE_STOP,
     LONGEST_TIMEOUT,
     MEMORY_STEP,
+    RUNTIMES,
     SMALLEST_MEMORY,
 )
 from tools.template.shapes import Anything, Choice, Flag, Items, Keys, Mapped, Number, Or, Text
@@ -28,12 +29,6 @@ REGIONS: Final = (
     *("cn-shanghai-finance-1", "cn-shanghai-cloudspe", "ap-northeast-1", "ap-northeast-2", "ap-south-1"),
     *("ap-southeast-1", "ap-southeast-2", "ap-southeast-3", "ap-southeast-5", "ap-southeast-7"),
     *("eu-central-1", "eu-west-1", "me-central-1", "us-east-1", "us-west-1"),
-)
-RUNTIMES: Final = (
-    *("python3.12", "python3.10", "python3.9", "python3", "python2.7"),
-    *("custom.debian12", "custom.debian11", "custom.debian10", "custom", "custom-container", "micro-sandbox"),
-    *("nodejs20", "nodejs18", "nodejs16", "nodejs14", "nodejs12", "nodejs10", "nodejs8"),
-    *("java11", "java8", "go1", "php7.2", "dotnetcore3.1", "dotnetcore2.1"),
 )
 
 _NAME: Final = Text(FUNCTION_NAME, "at most 64 letters, digits, _ and -, first a letter or _")

@@ -9,7 +9,7 @@ import ast
 import re
 from typing import TYPE_CHECKING, Final
 
-from localcloud.function_limits import VARIABLE_NAME, VARIABLE_NAME_IN_WORDS
+from localcloud.function_limits import VARIABLE_NAME, VARIABLE_NAME_IN_WORDS, VARIABLES_BYTES
 from tools.template.arns import destination_problems, layer_problems, parse, role_problems
 from tools.template.function import DEFAULT_MEMORY, Function
 
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
     from tools.template.function import Rule
     from tools.template.problems import Problem, Value
-
-MOST_VARIABLES: Final = 4096
-"""Bytes of all names and values together."""
 
 _MB_PER_GB: Final = 1024
 _CORES: Final = (1.0, 4.0)  # GB for each vCPU
@@ -86,9 +83,9 @@ def variables(function: Function) -> Iterator[Problem]:
             )
         size += len(name.encode()) + len(str(content).encode())
     found = function.props.get("environmentVariables")
-    if found is not None and size > MOST_VARIABLES:
+    if found is not None and size > VARIABLES_BYTES:
         yield found.problem(
-            f"names and values have {size} bytes, and FC takes {MOST_VARIABLES}",
+            f"names and values have {size} bytes, and FC takes {VARIABLES_BYTES}",
             "move the longest into a file beside the code",
         )
 
