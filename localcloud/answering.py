@@ -106,13 +106,19 @@ class Responder:
         )
         date = formatdate(self._wall_clock(), usegmt=True)
         own = {"date": date, world.id_header(turn.service): turn.request_id}
-        return replace(response, headers={**own, **response.headers})
+        headers = {**own, **response.headers}
+        if turn.request.method != "HEAD":
+            return replace(response, headers=headers)
+        length = {"content-length": str(len(response.body))}
+        return replace(response, headers={**length, **headers}, body=b"")
 
     def _serve(self, world: World, target: Target, turn: Turn) -> tuple[Response | Work, str]:
         """The answer of a supported action to a well signed request, and the code of its failure if any."""
         request, operation = turn.request, target.operation
+        signer = ""
         if self._signed:
             claim = claim_of(request, operation.service)
+            signer = claim.access_key_id
             world.verifier.verify(claim, world.keyring(), self._wall_clock())
             turn.caller = claim.access_key_id
         service = world.services[operation.service]
@@ -139,6 +145,7 @@ class Responder:
             body=decoded_body(request, operation),
             content=request.body,
             headers=request.headers,
+            access_key_id=signer,
         )
         fault = world.faults.take(service.name, operation.action, request.path, turn.caller)
         if fault is None:
@@ -162,7 +169,7 @@ def _refused(world: World, refusal: Refusal, turn: Turn) -> tuple[Response, str]
     known = world.services.get(turn.service)
     codes = known.error_codes if known is not None else SAME_CODES
     status, code = codes.get(refusal.code, (refusal.status, refusal.code))
-    spelled = Refusal(status, code, refusal.message)
+    spelled = Refusal(status, code, refusal.message, details=refusal.details)
     error_response = known.error_response if known is not None else upper_camel_error
     answer = error_response(spelled, turn.request_id, turn.request.header("host"))
     return replace(answer, headers={**answer.headers, **refusal.headers}), code

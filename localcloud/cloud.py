@@ -22,7 +22,7 @@ from localcloud.dispatch import SERVICES
 from localcloud.errors import LocalCloudError
 from localcloud.eventbridge import EventBus
 from localcloud.function_spec import DEFAULT_ACCOUNT_ID
-from localcloud.keys import key_of, key_record
+from localcloud.keys import TemporaryKeys, key_of, key_record
 from localcloud.services.base import Moment
 from localcloud.services.cs.service import CsService
 from localcloud.services.elasticsearch.service import ElasticsearchService
@@ -32,6 +32,10 @@ from localcloud.services.fc.archives import CODE_PATH, Archives
 from localcloud.services.fc.fc2 import Fc2Service
 from localcloud.services.fc.service import FcService
 from localcloud.services.mns.service import MnsService
+from localcloud.services.oss.model import DEFAULT_LOCATION, ObjectStore
+from localcloud.services.oss.service import OssService
+from localcloud.services.resourcemanager.service import ResourceManagerService
+from localcloud.services.sts.service import StsService
 from localcloud.validation import as_list, as_object, only, plain_json
 from localcloud.world import World
 
@@ -251,7 +255,7 @@ class LocalCloud:
         """Puts records in place, all or none; a record of a known id is replaced.
 
         Args:
-            records: as `state` returns them, every part optional: `cs`, `ens`, `elasticsearch` and `mns` with
+            records: as `state` returns them, every part optional: the services by their names with
                 the services' own field names, `behaviour` (fields of Behaviour), `credentials`
                 (`access_key_id`, `access_key_secret`), `sts_credentials` (a list, each with a
                 `security_token` too, and with `expiration` and `arn` when it has them).
@@ -333,7 +337,7 @@ class LocalCloud:
             return {"deployed": False, "stored": len(self._world.events), "message": "nothing is deployed"}
 
     def _new_world(self) -> World:
-        fleet, queues = Fleet(), MnsService()
+        fleet, queues, objects, keys = Fleet(), MnsService(), ObjectStore(), TemporaryKeys()
         services: list[Service] = [
             CsService(fleet),
             EnsService(fleet),
@@ -342,14 +346,21 @@ class LocalCloud:
                 deliveries=lambda: self._deliveries,
                 hosting=self.hosting,
                 archives=self._archives,
-                objects=lambda _bucket, _name: None,
+                objects=objects.content,
                 url=lambda: self.url,
                 behaviour=lambda: self.behaviour,
             ),
-            Fc2Service(lambda: self._deliveries, self._upload_key, lambda _bucket: None),
+            Fc2Service(lambda: self._deliveries, self._upload_key, self._code_bucket),
             queues,
+            OssService(objects),
+            ResourceManagerService(),
+            StsService(keys, self._wall_clock),
         ]
-        return World(self._first_behaviour, {service.name: service for service in services}, queues)
+        named = {service.name: service for service in services}
+        return World(self._first_behaviour, named, queues, objects, keys)
+
+    def _code_bucket(self, name: str) -> None:
+        self._world.objects.create(name, DEFAULT_LOCATION, self.clock.now())
 
     def _upload_key(self, seconds: float) -> Key:
         return self._world.temporary_keys.issue(

@@ -1,28 +1,30 @@
 """Finds which action of which service a request asks for, and its parameters. Knows no behaviour.
 
 ROA requests are found by method and path, RPC requests by action name, those of MNS by method, path,
-parameters and body. The service is told by `x-acs-version` or `x-mns-version`, by the query's `Version`, by a
-version that begins the path, by the Host header, or by the rest of the path, in this order.
+parameters and body, those of OSS by method, bucket, object and parameters. The service is told by
+`x-acs-version` or `x-mns-version`, by the query's `Version`, by OSS's hosts and signatures, by a version that
+begins the path, by the Host header, or by the rest of the path, in this order.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from fctoolkit.strictjson import JsonError, decode
 from localcloud import catalogue
 from localcloud.endpoints import endpoint_of
 from localcloud.errors import Refusal
 from localcloud.message import FORM_TYPE, Request
+from localcloud.object_address import OSS, address_of, is_oss, marks_of, parameters_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fctoolkit.jsontypes import JsonObject
+    from fctoolkit.jsontypes import JsonObject, JsonValue
     from localcloud.catalogue import Catalogue, Operation
 
-SERVICES = ("cs", "ens", "elasticsearch", "fc", "fc2", "mns")
+SERVICES = ("cs", "ens", "elasticsearch", "fc", "fc2", "mns", "oss", "resourcemanager", "sts")
 DEFAULT_RPC_SERVICE = "ens"
 MNS = "mns"
 
@@ -76,6 +78,8 @@ class Dispatcher:
                 return name
         if version:
             return ""
+        if is_oss(request):
+            return OSS
         for name, known in self._catalogues.items():
             if request.path.startswith(f"/{known.version}/"):
                 return name
@@ -91,6 +95,11 @@ class Dispatcher:
         parameters = dict(request.query_pairs())
         action = action_of(request)
         known = self._known(request, service)
+        if service == OSS:
+            address = address_of(request)
+            operation = known.told(request.method, address.template, marks_of(request))
+            named = {"bucket": address.bucket, "key": address.key}
+            return Target(operation, address.region, named, parameters_of(request))
         region = endpoint_of(request.header("host")).region
         if known.is_rpc:
             return Target(
@@ -139,16 +148,13 @@ def action_of(request: Request) -> str:
 
 
 def decoded_body(request: Request, operation: Operation) -> JsonObject:
-    """The JSON body, empty when there is none; refuses other bodies and keys the action does not have.
-
-    What no answer could repeat is refused, too: half surrogate pairs, and numbers that are none.
-    """
+    """The JSON body, empty when there is none; refuses other bodies and keys the action does not have."""
     if operation.raw or not request.body or request.header("content-type").startswith(FORM_TYPE):
         return {}
     try:
-        value = decode(request.body)
-    except JsonError as error:
-        raise Refusal(400, "InvalidParameter.body", f"The body is not valid JSON: {error}.") from None
+        value: JsonValue = json.loads(request.body)
+    except (ValueError, RecursionError):
+        raise Refusal(400, "InvalidParameter.body", "The body is not valid JSON.") from None
     if not isinstance(value, dict):
         raise Refusal(400, "InvalidParameter.body", "The body must be a JSON object.")
     refuse_unknown(operation, "body keys", operation.unknown_body(value))

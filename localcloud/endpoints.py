@@ -23,15 +23,23 @@ _HOSTS = {
         r"\d+\.mns\.(?P<region>[a-z]+-[a-z]+(?:-[0-9]+)?)(?:-internal(?:-vpc)?)?\.aliyuncs\.com"
     ),
     "fc": re.compile(rf"(?:fcv3(?:-vpc)?\.|\d+\.){_REGION}(?:\.fc)?\.aliyuncs\.com"),
+    "oss": re.compile(
+        r"(?:(?P<bucket>[a-z0-9][a-z0-9-]{1,61}[a-z0-9])\.)?oss-"
+        r"(?:accelerate(?:-overseas)?|(?P<region>[a-z]+-[a-z]+(?:-[a-z0-9]+)*?)(?:-pub)?(?:-internal)?)"
+        r"\.aliyuncs\.com"
+    ),
+    "resourcemanager": re.compile(rf"resourcemanager(?:\.{_REGION})?\.aliyuncs\.com"),
+    "sts": re.compile(rf"sts(?:-vpc)?(?:\.{_REGION})?\.aliyuncs\.com"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What a host name says; empty texts for what it does not say."""
+    """What a host name says; empty texts for what it does not say. Only OSS has a bucket in it."""
 
     service: str = ""
     region: str = ""
+    bucket: str = ""
 
 
 def endpoint_of(host: str) -> Endpoint:
@@ -40,7 +48,7 @@ def endpoint_of(host: str) -> Endpoint:
     for service, pattern in _HOSTS.items():
         match = pattern.fullmatch(name)
         if match is not None:
-            return Endpoint(service, match["region"] or "")
+            return Endpoint(service, match["region"] or "", match.groupdict().get("bucket") or "")
     return Endpoint()
 
 

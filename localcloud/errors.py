@@ -28,12 +28,19 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer, as a redirect 
         code: the vendor's code, or one that begins with `LocalCloud.` when only the local cloud would say so.
         message: for the caller; holds no secret.
         headers: added to the answer, names in lower case.
+        details: what some services tell beside the message, by the name it has there.
     """
 
     def __init__(
-        self, status: int, code: str, message: str, headers: Mapping[str, str] = MappingProxyType({})
+        self,
+        status: int,
+        code: str,
+        message: str,
+        headers: Mapping[str, str] = MappingProxyType({}),
+        details: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.headers = headers
+        self.details = details
         self.status = status
         self.code = code
         self.message = message

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from localcloud.behaviour import Behaviour
 from localcloud.errors import SeedError
 from localcloud.faults import FaultBook
-from localcloud.keys import TemporaryKeys
 from localcloud.services.base import REQUEST_ID_HEADER
 from localcloud.signatures import Key, Keyring, Verifier
 from localcloud.throttling import Throttle
@@ -20,9 +19,11 @@ if TYPE_CHECKING:
 
     from fctoolkit.jsontypes import FrozenJson, JsonObject, JsonValue
     from localcloud.faults import Fault
+    from localcloud.keys import TemporaryKeys
     from localcloud.message import Request
     from localcloud.services.base import Service
     from localcloud.services.mns.service import MnsService
+    from localcloud.services.oss.model import ObjectStore
 
 DEFAULT_KEY = Key("test", "test")
 
@@ -42,13 +43,17 @@ class Turn:
 
 @dataclass(slots=True)
 class World:
-    """Everything that a reset makes anew. `queues` is one of the services, for what uses it from inside."""
+    """Everything that a reset makes anew.
+
+    `queues`, `objects` and `temporary_keys` are what services answer from, for what uses them from inside.
+    """
 
     behaviour: Behaviour
     services: dict[str, Service]
     queues: MnsService
+    objects: ObjectStore
+    temporary_keys: TemporaryKeys
     key: Key = DEFAULT_KEY
-    temporary_keys: TemporaryKeys = field(default_factory=TemporaryKeys)
     verifier: Verifier = field(default_factory=Verifier)
     faults: FaultBook = field(default_factory=FaultBook)
     throttle: Throttle = field(default_factory=Throttle)

@@ -18,6 +18,7 @@ from localcloud.errors import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
 
 _PATH_PARAMETER = re.compile(r"\{(\w+)\}")
 _LIST_INDEX = re.compile(r"\.\d+(\..+)?$")
@@ -29,6 +30,7 @@ class _Entry(TypedDict):
     query: NotRequired[list[str]]
     body: NotRequired[list[str]]
     content: NotRequired[Literal["bytes"]]
+    told_by: NotRequired[list[str]]
 
 
 class _File(TypedDict):
@@ -48,6 +50,8 @@ class Operation:
         query: names of query parameters.
         body: keys of the JSON body; `*` alone when the metadata does not list them.
         raw: the body is any bytes and no JSON.
+        told_by: what tells it apart from others of its method and path: `name` or `name=value` of a query
+            parameter, or the name of a header. All of them must be there.
     """
 
     service: str
@@ -57,6 +61,7 @@ class Operation:
     query: frozenset[str]
     body: frozenset[str]
     raw: bool = False
+    told_by: frozenset[str] = frozenset()
 
     def unknown_query(self, names: Mapping[str, str]) -> list[str]:
         """Query parameters the action does not have; `Tag.1.Key` counts as `Tag`."""
@@ -79,7 +84,8 @@ class Catalogue:
         self.service = service
         self.version = version
         self._operations = operations
-        self.is_rpc = any(operation.path == "/" for operation in operations.values())
+        # What takes any bytes at `/` is OSS's.
+        self.is_rpc = any(operation.path == "/" and not operation.raw for operation in operations.values())
         # By how many segments a path has: there are too many patterns to try them all at every call.
         self._patterns: dict[int, list[tuple[re.Pattern[str], Operation]]] = {}
         for operation in operations.values():
@@ -131,6 +137,20 @@ class Catalogue:
         operation, values = min(allowed, key=lambda item: len(item[1]))
         return operation, {name: unquote(value) for name, value in values.items()}
 
+    def told(self, method: str, path: str, marks: AbstractSet[str]) -> Operation:
+        """The operation of a method and a path as the catalogue has it that most of these marks tell.
+
+        Refuses a method that no action has there.
+        """
+        found = [
+            operation
+            for operation in self._operations.values()
+            if operation.path == path and method in operation.methods and operation.told_by <= marks
+        ]
+        if not found:
+            raise Refusal(405, "UnsupportedHTTPMethod", f"{method} is not supported at {path}.")
+        return max(found, key=lambda operation: len(operation.told_by))
+
 
 @functools.cache
 def load(service: str) -> Catalogue:
@@ -146,6 +166,7 @@ def load(service: str) -> Catalogue:
             query=frozenset(entry.get("query", ())),
             body=frozenset(entry.get("body", ())),
             raw=entry.get("content") == "bytes",
+            told_by=frozenset(entry.get("told_by", ())),
         )
         for action, entry in data["actions"].items()
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +10,6 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
-from fctoolkit.strictjson import JsonError, decode
 from localcloud.errors import Refusal
 from localcloud.message import Response, json_response
 
@@ -52,6 +52,7 @@ class Call:
         body: the decoded JSON body, empty when there is none.
         content: the body as it came.
         headers: as they came, names in lower case.
+        access_key_id: who signed; empty when nobody looks at signatures.
         refused_items: items a fault refuses, by name or place, with their codes; see `refused`.
         failing_items: instance ids a fault lets fail later, with their messages.
     """
@@ -65,6 +66,7 @@ class Call:
     body: JsonObject = field(default_factory=dict)
     content: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    access_key_id: str = ""
     refused_items: Mapping[str, str] = field(default_factory=dict)
     failing_items: Mapping[str, str] = field(default_factory=dict)
 
@@ -148,21 +150,13 @@ def integer(call: Call, name: str, default: int, minimum: int = 1, maximum: int 
 
 def json_strings(call: Call, name: str) -> list[str]:
     """A query parameter that holds a JSON array of strings, such as `["i-1"]`."""
-    value = json_list(call, name, '["i-1"]')
-    if not all(isinstance(item, str) for item in value):
+    try:
+        value: JsonValue = json.loads(call.query[name])
+    except ValueError:
+        value = None
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise invalid(name, f'must be a JSON array of strings such as ["i-1"], not {call.query[name]!r}')
     return [str(item) for item in value]
-
-
-def json_list(call: Call, name: str, example: str) -> list[JsonValue]:
-    """A query parameter that holds a JSON array; refuses others, and shows the example."""
-    try:
-        value = decode(call.query[name])
-    except JsonError:
-        value = None
-    if not isinstance(value, list):
-        raise invalid(name, f"must be a JSON array such as {example}, not {call.query[name]!r}")
-    return value
 
 
 def listed(call: Call, name: str) -> list[str]:

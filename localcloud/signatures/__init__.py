@@ -1,8 +1,8 @@
 """Checks who signed a request, as the vendor's gateway does, with code of its own. Knows no service.
 
-Five signatures are understood: ACS3-HMAC-SHA256, the older ROA HMAC-SHA1 (`acs KEY:signature`), the RPC query
-signature HMAC-SHA1, and those of FC 2.0 and of MNS, which count for their own service only. Nothing here
-may be shared with a client's signer: a mistake would then agree with itself.
+Understood are ACS3-HMAC-SHA256, the older ROA HMAC-SHA1 (`acs KEY:signature`), the RPC query signature
+HMAC-SHA1, and those of FC 2.0, of MNS and of OSS, which count for their own service only. Nothing here may be
+shared with a client's signer: a mistake would then agree with itself.
 
 Source: the vendor's pages on request signatures, V3 and of each service.
 """
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from localcloud.errors import Refusal
-from localcloud.signatures import acs3, fc2, mns, roa, rpc
+from localcloud.signatures import acs3, fc2, mns, oss, roa, rpc
 from localcloud.signatures.claim import Claim
 
 if TYPE_CHECKING:
@@ -87,14 +87,18 @@ class Verifier:
             now: the wall clock, seconds since the epoch.
         """
         key = keyring.owner(claim, now)
-        if abs(now - claim.signed_at) > MAXIMUM_AGE_SECONDS:
-            raise Refusal(400, "InvalidTimeStamp.Expired", "Specified time stamp or date value is expired.")
+        _refuse_other_time(claim, now)
         if not claim.is_signed_with(key.access_key_secret):
             raise Refusal(
                 400,
                 "SignatureDoesNotMatch",
                 "Specified signature is not matched with our calculation. "
                 f"server string to sign is:{claim.shown_string_to_sign}",
+                details={
+                    "AccessKeyId": claim.access_key_id,
+                    "SignatureProvided": claim.signature,
+                    "StringToSign": claim.shown_string_to_sign,
+                },
             )
         if claim.nonce:
             self._use_nonce(claim, now)
@@ -124,6 +128,8 @@ def claim_of(request: Request, service: str) -> Claim:
         return fc2.read(request)
     if service == "mns":
         return mns.read(request)
+    if service == "oss":
+        return oss.read(request)
     authorization = request.header("authorization")
     if authorization.startswith(acs3.ALGORITHM):
         return acs3.read(request)
@@ -139,6 +145,14 @@ def claim_of(request: Request, service: str) -> Claim:
     if "Signature" in parameters:
         return rpc.read(request, parameters)
     raise _unsigned()
+
+
+def _refuse_other_time(claim: Claim, now: float) -> None:
+    if claim.expires_at is None:
+        if abs(now - claim.signed_at) > MAXIMUM_AGE_SECONDS:
+            raise Refusal(400, "InvalidTimeStamp.Expired", "Specified time stamp or date value is expired.")
+    elif now >= claim.expires_at or claim.signed_at > now + MAXIMUM_AGE_SECONDS:
+        raise Refusal(403, "AccessDenied", "Request has expired.")
 
 
 def _unsigned() -> Refusal:

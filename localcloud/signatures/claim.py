@@ -29,6 +29,8 @@ class Claim:
         nonce: empty when the client sends none; then nothing can be checked.
         strings_to_sign: what the signature may be computed over; the first is the one that messages show.
         sign: the right signature for one of them and an access key secret.
+        expires_at: until when a signed address is good, seconds since the epoch; None for other requests,
+            which are good for a while after they are signed.
     """
 
     access_key_id: str
@@ -38,6 +40,7 @@ class Claim:
     nonce: str
     strings_to_sign: tuple[str, ...]
     sign: Callable[[str, str], str]
+    expires_at: float | None = None
 
     def is_signed_with(self, secret: str) -> bool:
         """Whether the signature is one that only somebody with this access key secret can make."""
@@ -79,12 +82,17 @@ def base64_hmac(key: str, text: str, algorithm: str) -> str:
     return base64.b64encode(hmac.new(key.encode(), text.encode(), algorithm).digest()).decode()
 
 
-def read_iso_time(text: str, refusal_code: str) -> float:
-    """Seconds since the epoch of a time such as `2026-11-22T03:27:00Z`; refuses others with the code."""
+def read_iso_time(text: str, refusal_code: str, *, basic: bool = False) -> float:
+    """Seconds since the epoch of a time such as `2026-11-22T03:27:00Z`; refuses others with the code.
+
+    `basic` is for the format without separators, such as `20261122T032700Z`.
+    """
+    form = "%Y%m%dT%H%M%SZ" if basic else "%Y-%m-%dT%H:%M:%SZ"
     try:
-        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()
+        return datetime.strptime(text, form).replace(tzinfo=UTC).timestamp()
     except ValueError:
-        raise _bad_time(text, refusal_code, "2026-11-22T03:27:00Z") from None
+        example = datetime(2026, 11, 22, 3, 27, tzinfo=UTC).strftime(form)
+        raise _bad_time(text, refusal_code, example) from None
 
 
 def read_http_date(text: str, refusal_code: str) -> float:

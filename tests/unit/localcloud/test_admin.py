@@ -108,7 +108,7 @@ def test_a_seed_replaces_records_of_the_same_id_and_keeps_others(cloud: LocalClo
 @pytest.mark.parametrize(
     ("seed", "field"),
     [
-        ({"oss": {}}, "oss"),
+        ({"rds": {}}, "rds"),
         ({"cs": {"cluster": []}}, "cs.cluster"),
         ({"cs": []}, "cs"),
         ({"cs": {"clusters": {}}}, "cs.clusters"),
