@@ -8,10 +8,10 @@ begins the path, by the Host header, or by the rest of the path, in this order.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from fctoolkit.strictjson import JsonError, decode
 from localcloud import catalogue
 from localcloud.endpoints import endpoint_of
 from localcloud.errors import Refusal
@@ -21,7 +21,7 @@ from localcloud.object_address import OSS, address_of, is_oss, marks_of, paramet
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fctoolkit.jsontypes import JsonObject, JsonValue
+    from fctoolkit.jsontypes import JsonObject
     from localcloud.catalogue import Catalogue, Operation
 
 SERVICES = ("cs", "ens", "elasticsearch", "fc", "fc2", "mns", "oss", "resourcemanager", "sts")
@@ -148,13 +148,16 @@ def action_of(request: Request) -> str:
 
 
 def decoded_body(request: Request, operation: Operation) -> JsonObject:
-    """The JSON body, empty when there is none; refuses other bodies and keys the action does not have."""
+    """The JSON body, empty when there is none; refuses other bodies and keys the action does not have.
+
+    What no answer could repeat is refused, too: half surrogate pairs, and numbers that are none.
+    """
     if operation.raw or not request.body or request.header("content-type").startswith(FORM_TYPE):
         return {}
     try:
-        value: JsonValue = json.loads(request.body)
-    except (ValueError, RecursionError):
-        raise Refusal(400, "InvalidParameter.body", "The body is not valid JSON.") from None
+        value = decode(request.body)
+    except JsonError as error:
+        raise Refusal(400, "InvalidParameter.body", f"The body is not valid JSON: {error}.") from None
     if not isinstance(value, dict):
         raise Refusal(400, "InvalidParameter.body", "The body must be a JSON object.")
     refuse_unknown(operation, "body keys", operation.unknown_body(value))

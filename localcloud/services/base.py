@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
+from fctoolkit.strictjson import JsonError, decode
 from localcloud.errors import Refusal
 from localcloud.message import Response, json_response
 
@@ -150,13 +150,21 @@ def integer(call: Call, name: str, default: int, minimum: int = 1, maximum: int 
 
 def json_strings(call: Call, name: str) -> list[str]:
     """A query parameter that holds a JSON array of strings, such as `["i-1"]`."""
-    try:
-        value: JsonValue = json.loads(call.query[name])
-    except ValueError:
-        value = None
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+    value = json_list(call, name, '["i-1"]')
+    if not all(isinstance(item, str) for item in value):
         raise invalid(name, f'must be a JSON array of strings such as ["i-1"], not {call.query[name]!r}')
     return [str(item) for item in value]
+
+
+def json_list(call: Call, name: str, example: str) -> list[JsonValue]:
+    """A query parameter that holds a JSON array; refuses others, and shows the example."""
+    try:
+        value = decode(call.query[name])
+    except JsonError:
+        value = None
+    if not isinstance(value, list):
+        raise invalid(name, f"must be a JSON array such as {example}, not {call.query[name]!r}")
+    return value
 
 
 def listed(call: Call, name: str) -> list[str]:

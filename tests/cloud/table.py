@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import importlib
-import inspect
 import logging
 import sys
 import traceback
@@ -19,12 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from localcloud import LocalCloud
+from tests.cloud.scenarios import scenarios
 from tests.support.cloud_scene import MODES, OF_CLIENTS, OFFICIAL_OLDER, Calling, Record, scene
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from tests.support.cloud_scene import Scenario
+    from collections.abc import Sequence
 
 ROOT = Path(__file__).parents[2]
 TABLE = ROOT / "docs" / "localcloud-clients.md"
@@ -71,12 +68,9 @@ class Outcome:
 def run() -> Outcome:
     """Plays every scenario with every client that can."""
     outcome = Outcome()
-    scenarios = list(_scenarios())
     for mode in OF_CLIENTS:
         with scene(mode) as at:
-            for name, scenario in scenarios:
-                if mode not in scenario.modes:
-                    continue
+            for name, scenario in scenarios(mode):
                 at.cloud.reset()
                 at.record = Record()
                 failed = False
@@ -100,15 +94,6 @@ def render(outcome: Outcome) -> str:
         parts.append(f"\n## {service}\n")
         parts.append(_table(["action", *(clients[mode] for mode in columns)], rows))
     return "\n".join(parts) + "\n"
-
-
-def _scenarios() -> Iterator[tuple[str, Scenario]]:
-    """The scenarios that ask for nothing but a scene, by file and name."""
-    for path in sorted(Path(__file__).parent.glob("test_*.py")):
-        module = importlib.import_module(f"tests.cloud.{path.stem}")
-        for name, value in vars(module).items():
-            if hasattr(value, "modes") and list(inspect.signature(value).parameters) == ["at"]:
-                yield f"{path.stem}.{name}", value
 
 
 def _client(outcome: Outcome, mode: str, service: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from localcloud import LocalCloud
 from tests.support.cloud_client import edge_seed, search_seed
 from tests.support.cloud_modes import UNREADABLE, Keys
 from tests.support.cloud_scene import CORE, OFFICIAL, OFFICIAL_OLDER, in_modes, scene
@@ -22,7 +23,8 @@ TEA = (OFFICIAL, OFFICIAL_OLDER)
 @in_modes("cs", only=TEA)
 def test_a_client_whose_clock_is_wrong_is_told(at: Scene, minutes: int) -> None:
     """A server whose clock is 16 minutes away answers InvalidTimeStamp.Expired."""
-    with scene(at.mode, wall_clock=lambda: time.time() + 60 * minutes) as away:
+    cloud = LocalCloud(wall_clock=lambda: time.time() + 60 * minutes)
+    with scene(at.mode, cloud) as away:
         assert away.refuses("cs", "DescribeUserQuota") == (400, "InvalidTimeStamp.Expired")
 
 

@@ -94,6 +94,17 @@ class Answer:
         return self.status, self.code
 
 
+@dataclass(frozen=True)
+class Plain:
+    """A request before anybody signed it: path as on the wire, query decoded, headers in lower case."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content: bytes = b""
+
+
 class Caller(Protocol):
     """Somebody who calls actions."""
 
@@ -126,34 +137,20 @@ class PlainCaller:
 
     def call(self, service: str, action: str, parameters: Mapping[str, Any]) -> Answer:
         """One request."""
-        operation = catalogue.load(service).named(action)
-        given = dict(parameters)
-        headers = {**self._version(operation), **given.pop(HEADERS, {})}
-        content = given.pop(CONTENT, None)
-        path = _PATH_PARAMETER.sub(lambda match: quote(str(given.pop(match[1])), safe=""), operation.path)
-        if service == "mns":
-            content = _mns_content(action, given)
-        query = dict(query_of(operation, given))
-        body = {name: value for name, value in given.items() if name not in operation.query}
-        if body and operation.path != "/":
-            content, headers["content-type"] = json.dumps(body).encode(), "application/json"
-        method = "POST" if "POST" in operation.methods else min(operation.methods)
+        plain = plain_request(service, action, parameters)
         root = self._url or _VENDOR_ROOTS.get(service, "http://127.0.0.1")
         try:
             response = self._http.request(
-                method, root + path, params=query, content=content, headers=headers, auth=self._auth(service)
+                plain.method,
+                root + plain.path,
+                params=plain.query,
+                content=plain.content,
+                headers=plain.headers,
+                auth=self._auth(service),
             )
         except httpx2.TransportError:
             return Answer(0, NO_ANSWER)
         return _answer(response)
-
-    def _version(self, operation: Operation) -> dict[str, str]:
-        version = catalogue.load(operation.service).version
-        if operation.service == "mns":
-            return {"x-mns-version": version}
-        if operation.service == "fc2":
-            return {}
-        return {"x-acs-version": version, "x-acs-action": operation.action}
 
     def _auth(self, service: str) -> httpx2.Auth | None:
         keys = self._keys
@@ -190,6 +187,32 @@ class Fc2Auth(httpx2.Auth):
         yield request
 
 
+def plain_request(service: str, action: str, parameters: Mapping[str, Any]) -> Plain:
+    """The request that calls an action with these parameters."""
+    operation = catalogue.load(service).named(action)
+    given = dict(parameters)
+    headers = {**_version(operation), **given.pop(HEADERS, {})}
+    content = given.pop(CONTENT, b"")
+    path = _PATH_PARAMETER.sub(lambda match: quote(str(given.pop(match[1])), safe=""), operation.path)
+    if service == "mns":
+        content = _mns_content(action, given)
+    query = dict(query_of(operation, given))
+    body = {name: value for name, value in given.items() if name not in operation.query}
+    if body and operation.path != "/":
+        content, headers["content-type"] = json.dumps(body).encode(), "application/json"
+    method = "POST" if "POST" in operation.methods else min(operation.methods)
+    return Plain(method, path, query, headers, content)
+
+
+def _version(operation: Operation) -> dict[str, str]:
+    version = catalogue.load(operation.service).version
+    if operation.service == "mns":
+        return {"x-mns-version": version}
+    if operation.service == "fc2":
+        return {}
+    return {"x-acs-version": version, "x-acs-action": operation.action}
+
+
 def query_of(operation: Operation, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What of the parameters stands in the query; all of them in the RPC style."""
     for name, value in given.items():
@@ -218,7 +241,7 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _mns_content(action: str, given: dict[str, Any]) -> bytes | None:
+def _mns_content(action: str, given: dict[str, Any]) -> bytes:
     """The XML of the actions of MNS that have a body; takes what it holds out of the parameters."""
     match action:
         case "SendMessage":
@@ -234,9 +257,9 @@ def _mns_content(action: str, given: dict[str, Any]) -> bytes | None:
             return f"<ReceiptHandles>{rows}</ReceiptHandles>".encode()
         case "PeekMessage" | "BatchPeekMessage":
             given["peekonly"] = "true"
-            return None
+            return b""
         case _:
-            return None
+            return b""
 
 
 def _message(fields: Mapping[str, Any]) -> str:

@@ -156,9 +156,9 @@ class Scene:
 
 
 @contextmanager
-def scene(mode: str, **options: Any) -> Iterator[Scene]:
-    """A cloud of its own and the mode's way to call it; the options are LocalCloud's."""
-    with LocalCloud(**options) as cloud:
+def scene(mode: str, given: LocalCloud | None = None) -> Iterator[Scene]:
+    """A cloud, of its own unless one is given, and the mode's way to call it."""
+    with given or LocalCloud() as cloud:
         if mode == IN_PROCESS:
             with httpx2.Client(transport=cloud.transport) as http:
                 yield Scene(mode, cloud, "", http)
@@ -168,11 +168,11 @@ def scene(mode: str, **options: Any) -> Iterator[Scene]:
 
 
 @contextmanager
-def with_functions(at: Scene) -> Iterator[Scene]:
+def with_functions(at: Scene, cloud: LocalCloud | None = None) -> Iterator[Scene]:
     """A scene of the same mode and record, in which functions are deployed that do what they are asked to."""
     with (
         TemporaryDirectory() as folder,
-        scene(at.mode) as own,
+        scene(at.mode, cloud) as own,
         echo_deployment(Path(folder), own.url) as deployment,
     ):
         own.cloud.deploy(deployment, own.url)

@@ -19,6 +19,7 @@ from localcloud.services.base import (
     Moment,
     integer,
     invalid,
+    json_list,
     page_of,
     refuse_unplayed,
     required_text,
@@ -261,16 +262,10 @@ def _matches(instance: Instance, call: Call, tags: Mapping[str, str]) -> bool:
 
 def _tag_filter(call: Call) -> dict[str, str]:
     """The `tags` filter: a JSON array of objects with `tagKey` and `tagValue`."""
-    text = call.query.get("tags")
-    if not text:
+    if not call.query.get("tags"):
         return {}
-    try:
-        value: JsonValue = json.loads(text)
-    except ValueError:
-        value = None
-    if not isinstance(value, list):
-        raise invalid("tags", 'must be a JSON array such as [{"tagKey":"k","tagValue":"v"}]')
-    return {str(tag.get("tagKey")): str(tag.get("tagValue", "")) for tag in value if isinstance(tag, dict)}
+    tags = json_list(call, "tags", '[{"tagKey":"k","tagValue":"v"}]')
+    return {str(tag.get("tagKey")): str(tag.get("tagValue", "")) for tag in tags if isinstance(tag, dict)}
 
 
 def _pairs(call: Call, instance_ids: list[str]) -> list[JsonValue]:

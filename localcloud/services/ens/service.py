@@ -5,7 +5,6 @@ Source: the vendor's ENS API reference and request metadata. Knows no cluster.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from localcloud.errors import Refusal
@@ -18,6 +17,7 @@ from localcloud.services.base import (
     Moment,
     integer,
     invalid,
+    json_list,
     json_strings,
     listed,
     listed_tags,
@@ -240,14 +240,9 @@ def _tag_filter(call: Call) -> dict[str, str]:
     """The `Tags` filter: a JSON array of objects with `Key` and, if it must be a certain one, `Value`."""
     if "Tags" not in call.query:
         return {}
-    try:
-        value: JsonValue = json.loads(call.query["Tags"])
-    except ValueError:
-        value = None
-    if not isinstance(value, list):
-        raise invalid("Tags", 'must be a JSON array such as [{"Key":"k","Value":"v"}]')
+    tags = json_list(call, "Tags", '[{"Key":"k","Value":"v"}]')
     return {
-        str(tag["Key"]): str(tag.get("Value", "")) for tag in value if isinstance(tag, dict) and "Key" in tag
+        str(tag["Key"]): str(tag.get("Value", "")) for tag in tags if isinstance(tag, dict) and "Key" in tag
     }
 
 
