@@ -33,11 +33,11 @@ MOST_SECONDS: Final = 3_600
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Makes the measurements; 0 when all were made, 1 when one went wrong."""
+    """Makes the measurements; 0 when all were made and kept their bounds, else 1."""
     parsed = _parser().parse_args(arguments)
     asked = Asked(tuple(parsed.sizes), tuple(parsed.stores or stores.available()), tuple(parsed.latencies))
     done: list[JsonValue] = []
-    failed = 0
+    failed = missed = 0
     for name in parsed.cases or CASES:
         case = CASES[name]
         settings = case.settings(asked)
@@ -51,9 +51,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 continue
             done.append({"case": case.name, "setting": setting, "numbers": numbers})
             _show_row(case, {**setting, **numbers}, widths)
+            for bound in _missed(numbers):
+                missed += 1
+                print(f"  MISSED {bound}", flush=True)
     parsed.output.write_text(json.dumps(_results(done), indent=1) + "\n", encoding="utf-8")
-    print(f"\n{parsed.output}: {len(done)} measurements" + (f"; {failed} FAILED" if failed else ""))
-    return 1 if failed else 0
+    wrong = [f"{count} {what}" for count, what in ((failed, "FAILED"), (missed, "bounds MISSED")) if count]
+    print("; ".join([f"\n{parsed.output}: {len(done)} measurements", *wrong]))
+    return 1 if wrong else 0
 
 
 def measured(case: Case, setting: JsonObject) -> JsonObject:
@@ -76,6 +80,12 @@ def measured(case: Case, setting: JsonObject) -> JsonObject:
         raise BenchError(done.stderr.strip() or f"the process ended with {done.returncode}")
     numbers: JsonObject = json.loads(done.stdout)
     return numbers
+
+
+def _missed(numbers: JsonObject) -> list[str]:
+    """The bounds that a measurement did not keep, where its case has any."""
+    missed = numbers.get("missed", [])
+    return [str(one) for one in missed] if isinstance(missed, list) else []
 
 
 def _results(measurements: list[JsonValue]) -> JsonObject:

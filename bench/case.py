@@ -54,7 +54,8 @@ class Case:
         columns: what its table shows; results.json has all.
         settings: the measurements that it consists of, as JSON; `store` in one names a store.
         measure: makes one of them, in a fresh process, given its setting and the URL of its store, empty for
-            none. Raises `BenchError` when what was measured did not do its work.
+            none. Raises `BenchError` when what was measured did not do its work. `missed` among its numbers
+            is a list of texts, one for each bound that was not kept; the command then ends with 1.
     """
 
     name: str

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from bench import fleet, latency, quota
+from bench import cloud, fleet, latency, quota
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bench.case import Case
 
-CASES: Final[Mapping[str, Case]] = {case.name: case for case in (fleet.CASE, latency.CASE, quota.CASE)}
+CASES: Final[Mapping[str, Case]] = {
+    case.name: case for case in (fleet.CASE, latency.CASE, quota.CASE, cloud.START_CASE, cloud.CASE)
+}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
+
+from pydantic_core import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -72,8 +73,7 @@ class Response:
 
 def json_response(value: FrozenJson, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """An answer with a JSON body."""
-    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-    return Response(status, {"content-type": JSON_TYPE, **(headers or {})}, body)
+    return Response(status, {"content-type": JSON_TYPE, **(headers or {})}, to_json(value))
 
 
 def joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -6,16 +6,16 @@ A machine keeps the record it was seeded or created with; what time does to it i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from localcloud.clock import iso_time
 from localcloud.progress import Change, Looks, look, under_way
 from localcloud.services.base import Moment, new_id
-from localcloud.services.ens.records import InstanceRecord, TagsRecord
+from localcloud.services.ens.records import InstanceRecord
 from localcloud.validation import checked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from fctoolkit.jsontypes import JsonObject, JsonValue
 
@@ -55,8 +55,9 @@ class Machine:
 
     def tags(self) -> dict[str, str]:
         """Its tags, whichever way they are shown."""
-        tags = TagsRecord.model_validate(self.record["Tags"])
-        return {tag.TagKey: tag.TagValue for tag in tags.Tags}
+        # A page may look at ten thousand machines: the record was checked when it came.
+        tags = cast("Mapping[str, Sequence[Mapping[str, str]]]", self.record["Tags"])
+        return {tag["TagKey"]: tag["TagValue"] for tag in tags["Tags"]}
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Adds or overwrites tags."""

@@ -29,7 +29,7 @@ from localcloud.services.ens.model import RUNNING, STARTING, STOPPED, Fleet, Mac
 from localcloud.validation import as_list, only
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from fctoolkit.jsontypes import JsonObject, JsonValue
 
@@ -45,8 +45,18 @@ _EQUAL_FILTERS = (
     "InstanceResourceType",
 )
 _NETWORK_FILTERS = ("NetworkId", "VSwitchId")
-_FILTERS = frozenset((*_EQUAL_FILTERS, *_NETWORK_FILTERS, "EnsRegionIds", "Status", "Tags"))
-_PLAYED = _FILTERS | {"InstanceIds", "PageNumber", "PageSize"}
+_PLAYED = frozenset(
+    (
+        *_EQUAL_FILTERS,
+        *_NETWORK_FILTERS,
+        "EnsRegionIds",
+        "InstanceIds",
+        "PageNumber",
+        "PageSize",
+        "Status",
+        "Tags",
+    )
+)
 
 
 class EnsService:
@@ -96,11 +106,7 @@ class EnsService:
         refuse_unplayed(call, _PLAYED)
         number = integer(call, "PageNumber", 1)
         size = integer(call, "PageSize", 10, maximum=MAXIMUM_PAGE)
-        regions = json_strings(call, "EnsRegionIds") if "EnsRegionIds" in call.query else []
-        tags = _tag_filter(call)
-        machines = self._candidates(call)
-        if call.query.keys() & _FILTERS:
-            machines = [machine for machine in machines if _matches(machine, call, regions, tags)]
+        machines = _matching(self._candidates(call), call)
         views: list[JsonValue] = []
         for machine in page_of(machines, number, size):
             machine.look(call.moment)
@@ -215,25 +221,35 @@ class EnsService:
         return machine
 
 
-def _matches(machine: Machine, call: Call, regions: list[str], tags: Mapping[str, str]) -> bool:
-    """Whether the machine passes every filter of DescribeInstances."""
-    query, record = call.query, machine.record
-    network = record["NetworkAttributes"]
-    if not (
-        all(record.get(name) == query[name] for name in _EQUAL_FILTERS if name in query)
-        and (
-            isinstance(network, dict)
-            and all(network.get(name) == query[name] for name in _NETWORK_FILTERS if name in query)
-        )
-        and (not regions or record["EnsRegionId"] in regions)
-        and _has_tags(machine, tags)
-    ):
-        return False
-    if "Status" not in query:
+def _matching(machines: list[Machine], call: Call) -> list[Machine]:
+    """The machines that pass every filter of DescribeInstances."""
+    query, moment = call.query, call.moment
+    equal = [(name, query[name]) for name in _EQUAL_FILTERS if name in query]
+    network = [(name, query[name]) for name in _NETWORK_FILTERS if name in query]
+    regions = json_strings(call, "EnsRegionIds") if "EnsRegionIds" in query else []
+    tags = _tag_filter(call)
+    if equal or network or regions or tags:
+        machines = [
+            machine
+            for machine in machines
+            if _has_fields(machine.record, equal)
+            and _has_fields(machine.record["NetworkAttributes"], network)
+            and (not regions or machine.record["EnsRegionId"] in regions)
+            and _has_tags(machine, tags)
+        ]
+    if "Status" in query:
+        for machine in machines:
+            # Also an instance that its status alone keeps off the list was looked at.
+            machine.look(moment)
+        machines = [machine for machine in machines if machine.status(moment) == query["Status"]]
+    return machines
+
+
+def _has_fields(record: JsonValue, wanted: Sequence[tuple[str, str]]) -> bool:
+    """Whether each field of the record has the wanted value."""
+    if not wanted:
         return True
-    # Also an instance that its status alone keeps off the list was looked at.
-    machine.look(call.moment)
-    return machine.status(call.moment) == query["Status"]
+    return isinstance(record, dict) and all(record.get(name) == value for name, value in wanted)
 
 
 def _tag_filter(call: Call) -> dict[str, str]:
@@ -248,6 +264,8 @@ def _tag_filter(call: Call) -> dict[str, str]:
 
 def _has_tags(machine: Machine, wanted: Mapping[str, str]) -> bool:
     """Whether the machine has every wanted tag; an empty value stands for any."""
+    if not wanted:
+        return True
     tags = machine.tags()
     return all(key in tags and value in {"", tags[key]} for key, value in wanted.items())
 

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bench import __main__ as command
-from bench import fleet
+from bench import cloud, fleet
 from bench.account import Account
 from bench.case import BenchError
 from bench.cases import CASES
+from bench.page_servers import HOW_TO_GET_MOTO, MOTO_SERVER
+from tests.support import programs
 from tests.support.product import ROOT, cluster, ens_instance
 
 if TYPE_CHECKING:
@@ -29,6 +31,13 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return json.loads(file.read_text())
 
 
+def explained(heading: str) -> set[str]:
+    """The numbers that a table of bench/README.md explains; `<n>` stands for each size of a page."""
+    table = (ROOT / "bench/README.md").read_text(encoding="utf-8").partition(heading)[2].partition("\n\n")[0]
+    names = re.findall(r"^\| `([a-z0-9_<>]+)` \|", table, flags=re.MULTILINE)
+    return {name.replace("<n>", str(size)) for name in names for size in cloud.PAGES}
+
+
 def test_results_say_where_and_what(results: Any) -> None:
     """The file tells its format, the machine, and the case, setting and numbers of each measurement."""
     assert results["format"] == 1
@@ -39,10 +48,8 @@ def test_results_say_where_and_what(results: Any) -> None:
 
 def test_results_have_what_the_readme_lists(results: Any) -> None:
     """bench/README.md explains each number of a fleet, and none that is not measured."""
-    readme = (ROOT / "bench/README.md").read_text(encoding="utf-8").partition("| number of a fleet |")[2]
-    explained = set(re.findall(r"^\| `([a-z_]+)` \|", readme, flags=re.MULTILINE))
     for one in results["measurements"]:
-        assert set(one["numbers"]) == explained
+        assert set(one["numbers"]) == explained("| number of a fleet |")
 
 
 def test_a_sweep_makes_no_more_attaches_than_are_needed(results: Any) -> None:
@@ -82,6 +89,49 @@ def test_numbers_of_a_fleet_that_is_not_in_place_are_refused(
         return
     with pytest.raises(BenchError, match=said):
         fleet.check(state, ACCOUNT)
+
+
+def needs_moto() -> None:
+    """Skips where moto_server is not installed."""
+    if not MOTO_SERVER.exists():
+        programs.missing("moto_server", HOW_TO_GET_MOTO)
+
+
+def test_pages_do_not_wait_for_what_is_stored() -> None:
+    """A page takes less than twice as long with a hundred instances as with ten, and less than moto's."""
+    needs_moto()
+    numbers: Any = command.measured(CASES["cloud"], {"instances": 100, "rounds": 30})
+    assert set(numbers) == explained("| number of `cloud` |")
+    for size in cloud.PAGES:
+        # Medians: a busy machine disturbs the slowest of few.
+        assert numbers[f"local_p50_{size}"] < cloud.MOST_GROWTH * numbers[f"few_p50_{size}"]
+        assert numbers[f"local_p50_{size}"] < numbers[f"moto_p50_{size}"]
+    assert numbers["local_a_second_1"] > numbers["moto_a_second_1"]
+
+
+def test_the_local_cloud_starts_within_a_second() -> None:
+    """Between the start of the process and its first answer lies less than a second."""
+    needs_moto()
+    numbers: Any = command.measured(CASES["cloud-start"], {"starts": 2})
+    assert set(numbers) == explained("| number of `cloud-start` |")
+    assert 0 < numbers["local_ready_seconds"] < numbers["local_answered_seconds"]
+    assert numbers["local_answered_least"] < cloud.MOST_SECONDS_TO_START
+
+
+def test_a_bound_that_is_not_kept_fails_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is shown, the numbers are kept all the same, and the exit code is 1."""
+
+    def measured(_: object, setting: dict[str, Any]) -> dict[str, Any]:
+        keys = dict.fromkeys([column.key for column in CASES["cloud-start"].columns], 1)
+        return {**keys, "missed": ["the first answer came after 1.50 s"]}
+
+    monkeypatch.setattr(command, "measured", measured)
+    file = tmp_path / "results.json"
+    assert command.main(["cloud-start", "--output", str(file)]) == 1
+    assert "MISSED the first answer came after 1.50 s" in capsys.readouterr().out
+    assert len(json.loads(file.read_text())["measurements"]) == 1
 
 
 def test_what_goes_wrong_in_the_other_process_is_told() -> None:
