@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"
 SHUTDOWN_SECONDS = 2
+IDLE_SECONDS = 75
+"""How long a connection is kept without a request. A client that sends one just as it is cut fails."""
 MOST_REQUESTS = 1024
 """How many requests are answered at once. Callers of a busy function wait, and the function may need calls of
 its own to end: with few threads they would wait for each other."""
@@ -164,6 +166,7 @@ class _Server(uvicorn.Server):
                 access_log=False,
                 date_header=False,
                 server_header=False,
+                timeout_keep_alive=IDLE_SECONDS,
                 timeout_graceful_shutdown=SHUTDOWN_SECONDS,
             )
         )
