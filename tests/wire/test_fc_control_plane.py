@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
 
 from localcloud import LocalCloud
 from localcloud.server import running_server
-from tests.support.fc_control import ARN, ControlPlane, code_of, collect_sockets, refused
+from tests.support.cloud_client import Signer
+from tests.support.cloud_modes import Keys
+from tests.support.fc_clients import fc2_client, fc3_client, fc3_invoke
+from tests.support.fc_control import ARN, ControlPlane, code_of, collect_sockets, models, refused
 from tests.support.programs import requires
 
 if TYPE_CHECKING:
@@ -94,3 +98,255 @@ def test_a_reset_forgets(plane: ControlPlane) -> None:
         plane.invoke("one")
     plane.create("one", NEW)
     assert plane.invoke("one") == b"new"
+
+
+def test_an_alias_with_weights(plane: ControlPlane) -> None:
+    """An alias shares its invocations between two versions as its weights say, the same way in each run."""
+    plane.create("one", "def handler(event, context): return context.function.version_id")
+    assert [plane.publish("one") for _ in range(2)] == ["1", "2"]
+    plane.alias("one", "live", "1", v2=0.5)
+    first = [plane.invoke("one", qualifier="live") for _ in range(12)]
+    assert {*first} == {b"1", b"2"}
+    body = models.UpdateAliasInput(version_id="2")
+    updated = plane.client.update_alias("one", "live", models.UpdateAliasRequest(body=body)).body
+    assert (updated.version_id, updated.additional_version_weight) == ("2", None)
+    assert {plane.invoke("one", qualifier="live") for _ in range(4)} == {b"2"}
+    plane.cloud.reset()
+    plane.create("one", "def handler(event, context): return context.function.version_id")
+    assert [plane.publish("one") for _ in range(2)] == ["1", "2"]
+    plane.alias("one", "live", "1", v2=0.5)
+    assert [plane.invoke("one", qualifier="live") for _ in range(12)] == first
+
+
+def test_an_event_reaches_the_version_of_its_trigger(plane: ControlPlane) -> None:
+    """A rule of the default bus invokes the version or alias that its trigger names."""
+    plane.create("one", "def handler(event, context): return context.function.qualifier")
+    plane.publish("one")
+    plane.alias("one", "live", "1")
+    config = {
+        "eventRuleFilterPattern": '{"source": ["mine"]}',
+        "eventSourceConfig": {"eventSourceType": "Default"},
+    }
+    for name, qualifier in {"latest": "LATEST", "published": "1", "named": "live"}.items():
+        made = plane.trigger("one", name, "eventbridge", config, qualifier=qualifier)
+        assert made.source_arn.endswith(f"eventbus/default/rule/one-{name}")
+    told: Any = plane.cloud.put_event(event(source="mine"))
+    results = {row["rule"]: row["result"] for row in told["deliveries"]}
+    assert results == {"one-latest": "LATEST", "one-published": "1", "one-named": "1"}
+    off = models.UpdateTriggerInput(trigger_config=json.dumps({**config, "triggerEnable": False}))
+    plane.client.update_trigger("one", "named", models.UpdateTriggerRequest(body=off))
+    plane.client.delete_trigger("one", "published")
+    told = plane.cloud.put_event(event(source="mine"))
+    assert [row["rule"] for row in told["deliveries"]] == ["one-latest"]
+    source = {**config, "eventSourceConfig": {"eventSourceType": "MNS"}}
+    changed = models.UpdateTriggerInput(trigger_config=json.dumps(source))
+    with refused(400, "InvalidArgument", "eventSourceType"):
+        plane.client.update_trigger("one", "latest", models.UpdateTriggerRequest(body=changed))
+
+
+def test_a_queue_and_a_timer(plane: ControlPlane) -> None:
+    """Messages of a queue and ticks reach a function through the triggers that it is given."""
+    plane.create("one", "def handler(event, context): print(event.decode())")
+    queue = {
+        "eventRuleFilterPattern": "{}",
+        "eventSourceConfig": {
+            "eventSourceType": "MNS",
+            "eventSourceParameters": {"sourceMNSParameters": {"QueueName": "jobs"}},
+        },
+        "eventSinkConfig": {"deliveryOption": {"eventSchema": "RawData"}},
+    }
+    plane.trigger("one", "jobs", "eventbridge", queue)
+    plane.trigger("one", "nightly", "timer", {"cronExpression": "@every 5m", "payload": "tick"})
+    plane.trigger("one", "files", "oss", {"events": ["oss:ObjectCreated:PutObject"]})
+    messages = [{"MessageBody": "from the queue"}]
+    plane.cloud.seed({"mns": {"queues": [{"QueueName": "jobs", "messages": messages}]}})
+    plane.cloud.advance(1)
+    (tick,) = plane.cloud.deliveries.tick()
+    assert '"payload": "tick"' in tick.invocation.logs
+    state: Any = plane.cloud.state()
+    assert state["mns"]["queues"][0]["messages"] == []
+    played = {row["triggerName"]: row["played"] for row in state["fc"]["functions"][0]["triggers"]}
+    assert played == {"jobs": True, "nightly": True, "files": False}
+
+
+def test_settings(plane: ControlPlane) -> None:
+    """What is set for a function comes back as it was, is listed by function, and is gone when deleted."""
+    client = plane.client
+    for name in ("one", "two"):
+        plane.create(name)
+    destination = models.Destination(destination="acs:mns:cn-hangzhou:1234567890123456:/queues/dead/messages")
+    given = models.PutAsyncInvokeConfigInput(
+        max_async_retry_attempts=0, destination_config=models.DestinationConfig(on_failure=destination)
+    )
+    client.put_async_invoke_config("one", models.PutAsyncInvokeConfigRequest(body=given))
+    got = client.get_async_invoke_config("one", models.GetAsyncInvokeConfigRequest(qualifier="LATEST")).body
+    assert (got.max_async_retry_attempts, got.max_async_event_age_in_seconds) == (0, None)
+    assert got.destination_config.on_failure.destination == destination.destination
+    reserved = models.PutConcurrencyInput(reserved_concurrency=7)
+    client.put_concurrency_config("one", models.PutConcurrencyConfigRequest(body=reserved))
+    assert client.get_concurrency_config("one").body.reserved_concurrency == 7
+    provision = models.PutProvisionConfigInput(target=2)
+    client.put_provision_config("one", models.PutProvisionConfigRequest(body=provision, qualifier="LATEST"))
+    kept = client.get_provision_config("one", models.GetProvisionConfigRequest(qualifier="LATEST")).body
+    assert (kept.target, kept.function_arn) == (2, f"{ARN}:functions/one")
+    scaling = models.PutScalingConfigInput(min_instances=1)
+    client.put_scaling_config("one", models.PutScalingConfigRequest(body=scaling))
+    assert client.get_scaling_config("one", models.GetScalingConfigRequest()).body.min_instances == 1
+    binding = models.CreateVpcBindingRequest(body=models.CreateVpcBindingInput(vpc_id="vpc-1"))
+    client.create_vpc_binding("one", binding)
+    assert client.list_vpc_bindings("one").body.vpc_ids == ["vpc-1"]
+    (spec,) = (one for one in plane.cloud.deliveries.deployment.functions if one.name == "one")
+    assert (spec.reserved, spec.provisioned, spec.asynchronous.retries.most) == (7, 2, 0)
+    assert spec.asynchronous.on_failure == destination.destination
+    lists = {
+        "configs": client.list_async_invoke_configs,
+        "configs ": client.list_concurrency_configs,
+        "provision_configs": client.list_provision_configs,
+        "scaling_configs": client.list_scaling_configs,
+    }
+    requests = {
+        "configs": models.ListAsyncInvokeConfigsRequest,
+        "configs ": models.ListConcurrencyConfigsRequest,
+        "provision_configs": models.ListProvisionConfigsRequest,
+        "scaling_configs": models.ListScalingConfigsRequest,
+    }
+    for key, list_them in lists.items():
+        for name, count in {"one": 1, "two": 0, None: 1}.items():
+            answer: Any = list_them(requests[key](function_name=name)).body
+            assert len(getattr(answer, key.strip()) or []) == count
+    client.delete_async_invoke_config("one", models.DeleteAsyncInvokeConfigRequest())
+    client.delete_concurrency_config("one")
+    client.delete_provision_config("one", models.DeleteProvisionConfigRequest(qualifier="LATEST"))
+    client.delete_scaling_config("one", models.DeleteScalingConfigRequest())
+    client.delete_vpc_binding("one", "vpc-1")
+    (spec,) = (one for one in plane.cloud.deliveries.deployment.functions if one.name == "one")
+    assert (spec.reserved, spec.provisioned, spec.asynchronous.on_failure) == (None, 0, "")
+    assert client.get_provision_config("one", models.GetProvisionConfigRequest()).body.function_arn is None
+
+
+def test_a_failed_asynchronous_invocation(plane: ControlPlane) -> None:
+    """One that fails for good is put where the setting of its qualifier says."""
+    plane.create("one", "def handler(event, context): raise ValueError('asked to')")
+    plane.publish("one")
+    plane.cloud.seed({"mns": {"queues": [{"QueueName": "dead"}]}})
+    arn = "acs:mns:cn-hangzhou:1234567890123456:/queues/dead/messages"
+    failure = models.DestinationConfig(on_failure=models.Destination(destination=arn))
+    given = models.PutAsyncInvokeConfigInput(max_async_retry_attempts=0, destination_config=failure)
+    request = models.PutAsyncInvokeConfigRequest(body=given, qualifier="1")
+    plane.client.put_async_invoke_config("one", request)
+    status, _, _ = fc3_invoke(plane.url, "one", b"lost", qualifier="1", x_fc_invocation_type="Async")
+    assert status == 202
+    deadline = time.monotonic() + 20
+    while not (messages := mns_messages(plane.cloud)):
+        assert time.monotonic() < deadline, "no dead letter within 20 seconds"
+        time.sleep(0.02)
+    assert json.loads(messages[0]["MessageBody"])["requestPayload"] == "lost"
+
+
+def test_lists_are_paged(plane: ControlPlane) -> None:
+    """Lists give a page and where the next one begins; versions come newest first."""
+    for name in ("a1", "a2", "b1"):
+        plane.create(name)
+    names: list[str] = []
+    token = None
+    while token != "":
+        request = models.ListFunctionsRequest(limit=1, prefix="a", next_token=token)
+        page = plane.client.list_functions(request).body
+        names += [one.function_name for one in page.functions]
+        token = page.next_token or ""
+    assert names == ["a1", "a2"]
+    assert [plane.publish("a1") for _ in range(3)] == ["1", "2", "3"]
+    plane.client.delete_function_version("a1", "3")
+    assert plane.publish("a1") == "4"
+    first = plane.client.list_function_versions("a1", models.ListFunctionVersionsRequest(limit=2)).body
+    assert [one.version_id for one in first.versions] == ["4", "2"]
+    rest = models.ListFunctionVersionsRequest(next_token=first.next_token)
+    assert [one.version_id for one in plane.client.list_function_versions("a1", rest).body.versions] == ["1"]
+    for number in range(3):
+        plane.layer("lib", python__lib=str(number))
+    plane.client.delete_layer_version("lib", "2")
+    page = plane.client.list_layer_versions("lib", models.ListLayerVersionsRequest(limit=1)).body
+    assert ([one.version for one in page.layers], page.next_version) == ([1], 3)
+    assert [one.version for one in plane.client.list_layers(models.ListLayersRequest()).body.layers] == [3]
+
+
+def test_tags(plane: ControlPlane) -> None:
+    """Tags are given with a function or later, are found by, and are taken away."""
+    made = plane.create("one", tags=[models.Tag(key="stage", value="dev")])
+    arns = [made.function_arn]
+    more = models.TagResourcesInput(resource_id=arns, tag=[models.Tag(key="app", value="x")])
+    plane.client.tag_resources(models.TagResourcesRequest(body=more))
+    tags = {tag.key: tag.value for tag in plane.get("one").tags}
+    assert tags == {"stage": "dev", "app": "x"}
+    listed = models.ListTagResourcesRequest(resource_type="function", resource_id=arns)
+    rows = plane.client.list_tag_resources(listed).body.tag_resources
+    assert {row.tag_key: row.tag_value for row in rows} == tags
+    for value, count in {"dev": 1, "prod": 0}.items():
+        request = models.ListFunctionsRequest(tags=[models.Tag(key="stage", value=value)])
+        assert len(plane.client.list_functions(request).body.functions) == count
+    gone = models.UntagResourcesRequest(resource_type="function", resource_id=arns, tag_key=["stage"])
+    plane.client.untag_resources(gone)
+    assert [tag.key for tag in plane.get("one").tags] == ["app"]
+
+
+def test_what_serverless_devs_sends_for_what_is_not_set(plane: ControlPlane) -> None:
+    """Explicit empties are taken, and mean what leaving them out means."""
+    hook = models.LifecycleHook(handler="", timeout=3, command=[])
+    made = plane.create(
+        "one",
+        vpc_config=models.VPCConfig(vpc_id="", v_switch_ids=[], security_group_id=""),
+        nas_config=models.NASConfig(user_id=0, group_id=0, mount_points=[]),
+        log_config=models.LogConfig(project="", logstore="", log_begin_rule="None"),
+        tracing_config=models.TracingConfig(),
+        environment_variables={},
+        layers=[],
+        role="",
+        instance_lifecycle_config=models.InstanceLifecycleConfig(initializer=hook, pre_stop=hook),
+        custom_runtime_config=models.CustomRuntimeConfig(command=[], args=[]),
+    )
+    assert plane.invoke("one", b"event") == b"event"
+    assert made.role == ""
+    assert not made.layers
+
+
+def test_regions_are_apart(plane: ControlPlane) -> None:
+    """Functions of one name in two regions, told by the host, are two functions."""
+    with httpx2.Client(transport=plane.cloud.transport, auth=Signer()) as client:
+        for region in ("cn-hangzhou", "cn-beijing"):
+            body = {
+                "functionName": "one",
+                "runtime": "python3.12",
+                "handler": "index.handler",
+                "code": code_of(f"def handler(event, context): return '{region}' + context.region").to_map(),
+            }
+            url = f"https://fcv3.{region}.aliyuncs.com/2023-03-30/functions"
+            assert client.post(url, json=body).status_code == 200
+            answer = client.post(f"{url}/one/invocations")
+            assert answer.text == region * 2
+        assert client.get("https://fcv3.cn-shanghai.aliyuncs.com/2023-03-30/functions/one").status_code == 404
+        assert client.delete(f"{url}/one").status_code == 204
+        assert plane.invoke("one") == b"cn-hangzhoucn-hangzhou"
+
+
+def test_the_token_for_uploads(plane: ControlPlane) -> None:
+    """FC 2.0's own signature gets temporary keys, which the cloud accepts, and a place for an upload."""
+    client = fc2_client(plane.url)
+    path = "/2016-08-15/tempBucketToken"
+    answer = client._do_request("GET", path, client._build_common_headers("GET", path)).json()
+    keys = answer["credentials"]
+    assert answer["ossBucket"]
+    assert answer["objectName"]
+    temporary = Keys(keys["AccessKeyId"], keys["AccessKeySecret"], keys["SecurityToken"])
+    assert fc3_client(plane.url, temporary).list_functions(models.ListFunctionsRequest()).status_code == 200
+
+
+def mns_messages(cloud: LocalCloud) -> list[dict[str, Any]]:
+    """The messages of the first queue."""
+    state: Any = cloud.state()
+    messages: list[dict[str, Any]] = state["mns"]["queues"][0]["messages"]
+    return messages
+
+
+def event(**given: Any) -> dict[str, Any]:
+    """A CloudEvent."""
+    return {"id": "1", "source": "other", "type": "test", "data": {}, **given}
