@@ -168,7 +168,12 @@ def _refused(world: World, refusal: Refusal, turn: Turn) -> tuple[Response, str]
     """A refusal in the shape and with the codes of the service, and its code there."""
     known = world.services.get(turn.service)
     codes = known.error_codes if known is not None else SAME_CODES
-    status, code = codes.get(refusal.code, (refusal.status, refusal.code))
+    told = refusal.status
+    if refusal.code == "InvalidAccessKeyId.NotFound":
+        told = world.behaviour.unknown_key_status
+    elif refusal.code == "SignatureDoesNotMatch":
+        told = world.behaviour.wrong_signature_status
+    status, code = codes.get(refusal.code, (told, refusal.code))
     spelled = Refusal(status, code, refusal.message, details=refusal.details)
     error_response = known.error_response if known is not None else upper_camel_error
     answer = error_response(spelled, turn.request_id, turn.request.header("host"))

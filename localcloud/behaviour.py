@@ -32,13 +32,40 @@ class Behaviour(BaseModel):
             at all is not documented.
         limits: how often actions may be called; none by default, as the vendor publishes few.
         token_memory_seconds: how long a clientToken is remembered. Not documented.
+        repeat_answer: what a repeated clientToken gets: the answer of the `first` request, or a refusal as if
+            that were still `processing`. Not documented.
+        unknown_key_status: HTTP status for an access key that is not known; products differ.
+        wrong_signature_status: HTTP status for a signature that is not right; products differ.
+        cs_codes: CS refuses with `names`, or with the bare status for a code (`numbers`), as reports show.
+        ens_failures: ENS refuses with an HTTP `status`, or `in_band`, with a `Code` inside a 200.
+        es_codes: Elasticsearch's refusals have keys in `upper` camel case, as the gateway's, or in `lower`.
+        es_not_found_status: HTTP status for an Elasticsearch instance that is not there; pages say both.
         attach_status: HTTP status of AttachInstances; older pages say 202, newer ones 200.
+        attach_codes: how AttachInstances refuses single instances: by `numbers` such as 404, or by `names`.
+            Not documented.
+        attach_repeat: what AttachInstances does with a machine that is a node already, here or in another
+            cluster: `accepted` and reloaded once more, `refused`, or `ignored` with a good code. Not
+            documented.
+        attach_rows: whether the `list` of AttachInstances names `all` instances or the `refused` ones only.
+        attach_most: how many instances AttachInstances takes; None for any number. Not documented.
+        attach_while: the state of clusters that take nodes: `running` only, or also `changing` (scaling,
+            updating). Not documented.
+        attach_systems: versions of CentOS that can join: 7.4 and `later`, or 7.4 and 7.6 only (`listed`).
+            Pages say both.
         node_quota: nodes in a cluster.
         ens_tags: `described` when DescribeInstances gives tags, `separate` when only ListTagResources does.
         connected_key: the key of an instance's id in ListConnectedClusters and DescribeConnectableClusters.
         task_success: how the state of a finished task is spelled.
         task_failure: how the state of a failed task is spelled.
+        task_initial: how a task spells that it has not begun with an instance; pages have both.
         node_ready: how `node_status` of a node in service is spelled.
+        connect_unfit: how AddConnectableCluster refuses a pair that does not fit: with a `code`, or as a
+            `result`, which is `Result: false` in a 200. Not documented.
+        connect_repeat: a pair that is connected already is connected once more (`accepted`), or `refused`.
+            Not documented.
+        connect_activates: whom `es_connection` concerns: `both`, the instance that was `asked`, or its
+            `peer`. Not documented.
+        connect_capital: whether `alreadySetItems=True`, as Python writes it, is `understood` or `refused`.
         connect_format: AddConnectableCluster answers JSON, or XML without a root element as its page shows.
         trigger_payload: what a signature at an HTTP trigger may have in the place of the body's hash. FC's
             samples leave it empty, the general rule says the hash; `either` takes both, `hash` only
@@ -77,13 +104,31 @@ class Behaviour(BaseModel):
     es_connection: Pace = 0.0
     limits: list[Limit] = Field(default_factory=list)
     token_memory_seconds: Seconds = 86400.0
+    repeat_answer: Literal["first", "processing"] = "first"
+    unknown_key_status: Literal[400, 404] = 404
+    wrong_signature_status: Literal[400, 403] = 400
+    cs_codes: Literal["names", "numbers"] = "names"
+    ens_failures: Literal["status", "in_band"] = "status"
+    es_codes: Literal["upper", "lower"] = "upper"
+    es_not_found_status: Literal[400, 404] = 404
     attach_status: Literal[200, 202] = 202
+    attach_codes: Literal["numbers", "names"] = "numbers"
+    attach_repeat: Literal["accepted", "refused", "ignored"] = "accepted"
+    attach_rows: Literal["all", "refused"] = "all"
+    attach_most: Annotated[int, Field(ge=1)] | None = None
+    attach_while: Literal["running", "changing"] = "running"
+    attach_systems: Literal["later", "listed"] = "later"
     node_quota: Annotated[int, Field(ge=0)] = 100
     ens_tags: Literal["described", "separate"] = "described"
     connected_key: Literal["instances", "instanceId"] = "instances"
     task_success: Literal["success", "succeeded"] = "success"
-    task_failure: Literal["fail", "failed"] = "fail"
+    task_failure: Literal["fail", "failed", "error"] = "fail"
+    task_initial: Literal["initial", "initail"] = "initial"
     node_ready: Literal["Ready", "true"] = "Ready"
+    connect_unfit: Literal["code", "result"] = "code"
+    connect_repeat: Literal["accepted", "refused"] = "accepted"
+    connect_activates: Literal["both", "asked", "peer"] = "both"
+    connect_capital: Literal["understood", "refused"] = "understood"
     connect_format: Literal["json", "xml"] = "json"
     trigger_payload: Literal["either", "hash", "empty"] = "either"
     trigger_unsigned_status: Literal[400, 403] = 400

@@ -18,11 +18,10 @@ from localcloud.admin import Admin, is_admin_path
 from localcloud.answering import Responder
 from localcloud.behaviour import Behaviour
 from localcloud.clock import StateClock
-from localcloud.dispatch import SERVICES
 from localcloud.errors import LocalCloudError
 from localcloud.eventbridge import EventBus
 from localcloud.function_spec import DEFAULT_ACCOUNT_ID
-from localcloud.keys import TemporaryKeys, key_of, key_record
+from localcloud.keys import TemporaryKeys
 from localcloud.services.base import Moment
 from localcloud.services.cs.service import CsService
 from localcloud.services.elasticsearch.service import ElasticsearchService
@@ -36,7 +35,6 @@ from localcloud.services.oss.model import DEFAULT_LOCATION, ObjectStore
 from localcloud.services.oss.service import OssService
 from localcloud.services.resourcemanager.service import ResourceManagerService
 from localcloud.services.sts.service import StsService
-from localcloud.validation import as_list, as_object, only, plain_json
 from localcloud.world import World
 
 if TYPE_CHECKING:
@@ -52,8 +50,6 @@ if TYPE_CHECKING:
     from localcloud.services.base import Service
     from localcloud.signatures import Key
     from localcloud.transport import CloudTransport
-
-SEED_KEYS = frozenset({"credentials", "sts_credentials", "behaviour", "functions", "deliveries", *SERVICES})
 
 UPLOAD_ROLE: Final = f"acs:ram::{DEFAULT_ACCOUNT_ID}:role/aliyunfcuploadrole"
 """Whom Function Compute lets a caller act for to upload code."""
@@ -264,23 +260,8 @@ class LocalCloud:
         Raises:
             SeedError: naming the field that is not valid; nothing was changed.
         """
-        seed = as_object(plain_json(records, "seed"), "seed")
-        only(seed, SEED_KEYS, "")
         with self._lock:
-            world = self._world
-            behaviour = world.changed(as_object(seed.get("behaviour", {}), "behaviour"))
-            key = key_of(seed["credentials"], "credentials") if "credentials" in seed else world.key
-            rows = as_list(seed.get("sts_credentials", []), "sts_credentials")
-            temporary = [key_of(row, f"sts_credentials[{index}]") for index, row in enumerate(rows)]
-            moment = Moment(self.clock.now(), behaviour)
-            placements = [
-                service.seed(as_object(seed.get(name, {}), name), moment)
-                for name, service in world.services.items()
-            ]
-            world.behaviour, world.key = behaviour, key
-            world.temporary_keys.keep(temporary)
-            for place in placements:
-                place()
+            self._world.put(records, self.clock.now())
 
     def state(self) -> JsonObject:
         """All state, in the seed's shape; in addition each cluster's tasks and what was counted.
@@ -290,15 +271,7 @@ class LocalCloud:
         # Deliveries use the cloud while they hold a lock of their own, so that is not waited for below.
         deliveries = self._deliveries.state() if self._deliveries is not None else {}
         with self._lock:
-            world = self._world
-            moment = self.moment()
-            temporary: list[JsonValue] = [key_record(key) for key in world.temporary_keys.all()]
-            state: JsonObject = {
-                "credentials": key_record(world.key),
-                "sts_credentials": temporary,
-                "behaviour": world.behaviour.model_dump(),
-                **{name: kept for name, one in world.services.items() if (kept := one.state(moment))},
-            }
+            state = self._world.told(self.moment())
             if self._gateway is not None and (functions := self._gateway.functions()):
                 state["functions"] = functions
                 state["deliveries"] = deliveries
@@ -338,17 +311,21 @@ class LocalCloud:
 
     def _new_world(self) -> World:
         fleet, queues, objects, keys = Fleet(), MnsService(), ObjectStore(), TemporaryKeys()
+
+        def behaviour() -> Behaviour:
+            return self.behaviour
+
         services: list[Service] = [
-            CsService(fleet),
-            EnsService(fleet),
-            ElasticsearchService(),
+            CsService(fleet, behaviour),
+            EnsService(fleet, behaviour),
+            ElasticsearchService(behaviour),
             FcService(
                 deliveries=lambda: self._deliveries,
                 hosting=self.hosting,
                 archives=self._archives,
                 objects=objects.content,
                 url=lambda: self.url,
-                behaviour=lambda: self.behaviour,
+                behaviour=behaviour,
             ),
             Fc2Service(lambda: self._deliveries, self._upload_key, self._code_bucket),
             queues,

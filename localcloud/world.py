@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from localcloud.behaviour import Behaviour
+from localcloud.dispatch import SERVICES
 from localcloud.errors import SeedError
 from localcloud.faults import FaultBook
-from localcloud.services.base import REQUEST_ID_HEADER
+from localcloud.keys import key_of, key_record
+from localcloud.services.base import REQUEST_ID_HEADER, Moment
 from localcloud.signatures import Key, Keyring, Verifier
 from localcloud.throttling import Throttle
-from localcloud.validation import checked
+from localcloud.validation import as_list, as_object, checked, only, plain_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from localcloud.services.mns.service import MnsService
     from localcloud.services.oss.model import ObjectStore
 
+SEED_KEYS = frozenset({"credentials", "sts_credentials", "behaviour", "functions", "deliveries", *SERVICES})
 DEFAULT_KEY = Key("test", "test")
 
 
@@ -81,6 +84,34 @@ class World:
             except SeedError as error:
                 raise SeedError(f"behaviour.limits[{index}].{error}") from None
         return behaviour
+
+    def put(self, records: Mapping[str, FrozenJson], now: float) -> None:
+        """Puts the records of a seed in place, all or none; SeedError naming the field that is not valid."""
+        seed = as_object(plain_json(records, "seed"), "seed")
+        only(seed, SEED_KEYS, "")
+        behaviour = self.changed(as_object(seed.get("behaviour", {}), "behaviour"))
+        key = key_of(seed["credentials"], "credentials") if "credentials" in seed else self.key
+        rows = as_list(seed.get("sts_credentials", []), "sts_credentials")
+        temporary = [key_of(row, f"sts_credentials[{index}]") for index, row in enumerate(rows)]
+        moment = Moment(now, behaviour)
+        placements = [
+            service.seed(as_object(seed.get(name, {}), name), moment)
+            for name, service in self.services.items()
+        ]
+        self.behaviour, self.key = behaviour, key
+        self.temporary_keys.keep(temporary)
+        for place in placements:
+            place()
+
+    def told(self, moment: Moment) -> JsonObject:
+        """All of it, in the seed's shape."""
+        temporary: list[JsonValue] = [key_record(key) for key in self.temporary_keys.all()]
+        return {
+            "credentials": key_record(self.key),
+            "sts_credentials": temporary,
+            "behaviour": self.behaviour.model_dump(),
+            **{name: kept for name, one in self.services.items() if (kept := one.state(moment))},
+        }
 
     def id_header(self, service: str) -> str:
         """The header that bears the request's id in the answers of a service, known or not."""

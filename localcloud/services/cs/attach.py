@@ -1,13 +1,13 @@
 """AttachInstances for edge clusters: what is refused as a whole, what for one instance, and what is accepted.
 
 Source: "Add existing ENS nodes to a managed edge Kubernetes cluster" and the ENS pages on what such a node
-needs. The codes of single instances are not documented; `400` and `404` are the local cloud's own choice.
+needs. The codes of single instances are not documented; those here are the local cloud's own choice.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from localcloud.clock import iso_time
 from localcloud.errors import Refusal
@@ -18,32 +18,55 @@ from localcloud.services.cs.records import NodeRecord
 from localcloud.services.ens.model import RUNNING, STARTING, Fleet, Machine
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from fctoolkit.jsontypes import JsonObject, JsonValue
 
 MINIMUM_CPU = 2
 MINIMUM_MEMORY_MB = 4096
 EDGE = "Edge"
 
-MINIMUM_CENTOS = (7, 4)
+LISTED_CENTOS = ((7, 4), (7, 6))
+
+_TAKES_NODES: Final = {"running": {"running"}, "changing": {"running", "scaling", "updating"}}
+
+_CODES: Final = {
+    "MISSING": ("404", "InstanceIdNotFound"),
+    "STATUS": ("400", "IncorrectInstanceStatus"),
+    "SIZE": ("400", "InstanceTypeNotSupported"),
+    "SYSTEM": ("400", "ImageNotSupported"),
+    "MEMBER": ("400", "InstanceAlreadyInCluster"),
+}
+"""By what is wrong with an instance, its code as a number and as a name."""
+
 _CENTOS = re.compile(r"centos\D*(?P<major>\d+)(?:\.(?P<minor>\d+))?", re.IGNORECASE)
 
 
-def attach_instances(call: Call, cluster: Cluster, fleet: Fleet) -> Response:
+def attach_instances(call: Call, cluster: Cluster, fleet: Fleet, clusters: Iterable[Cluster]) -> Response:
     """Takes the instances that can join, reloads their machines, and answers a code for each instance.
 
-    A machine that is a node already is accepted and reloaded once more: the vendor has no idempotency token
-    here, and a second attach does harm. How often it happened is in the machine's `attachCount`.
+    A machine that is a node already is accepted and reloaded once more, unless a variant says otherwise: the
+    vendor has no idempotency token here, and a second attach does harm. How often it happened is in the
+    machine's `attachCount`.
     """
+    behaviour = call.moment.behaviour
     instances = _instances(call)
     _refuse_cluster(call, cluster, instances)
     nodepool_id = _nodepool(call, cluster)
+    members: set[str] = set()
+    if behaviour.attach_repeat != "accepted":
+        members = {node.instance_id for one in clusters for node in one.members(call.moment)}
     problems = {
         item: problem
         for place, item in enumerate(instances, start=1)
         if (problem := _problem(item, place, call, fleet)) is not None
     }
+    if behaviour.attach_repeat == "refused":
+        there = ("MEMBER", "The instance is a node of a cluster already.")
+        problems = {item: there for item in instances if item in members} | problems
+    left_alone = members | problems.keys()
     accepted = [
-        machine for item in instances if item not in problems and (machine := fleet.get(item)) is not None
+        machine for item in instances if item not in left_alone and (machine := fleet.get(item)) is not None
     ]
     records = [_node_of(machine, nodepool_id, cluster, call.moment) for machine in accepted]
     if records:
@@ -55,9 +78,12 @@ def attach_instances(call: Call, cluster: Cluster, fleet: Fleet) -> Response:
         machine.reload(call.moment)
     rows: list[JsonValue] = []
     for item in instances:
-        code, message = problems.get(item, ("200", "successful"))
-        rows.append({"code": code, "instanceId": item, "message": message})
-    return json_response({"list": rows, "task_id": task.task_id}, call.moment.behaviour.attach_status)
+        kind, message = problems.get(item, ("200", "successful"))
+        number, name = _CODES.get(kind, (kind, kind))
+        if item in problems or behaviour.attach_rows == "all":
+            code = name if behaviour.attach_codes == "names" else number
+            rows.append({"code": code, "instanceId": item, "message": message})
+    return json_response({"list": rows, "task_id": task.task_id}, behaviour.attach_status)
 
 
 def _instances(call: Call) -> list[str]:
@@ -67,6 +93,9 @@ def _instances(call: Call) -> list[str]:
     instances = [str(item) for item in value]
     if len(set(instances)) != len(instances):
         raise invalid("instances", "names an instance twice")
+    most = call.moment.behaviour.attach_most
+    if most is not None and len(instances) > most:
+        raise invalid("instances", f"takes at most {most} ids, not {len(instances)}")
     return instances
 
 
@@ -84,7 +113,7 @@ def _refuse_cluster(call: Call, cluster: Cluster, instances: list[str]) -> None:
             501, NOT_IMPLEMENTED, "AttachInstances: the local cloud attaches to edge clusters only."
         )
     state = cluster.state(call.moment)
-    if state != "running":
+    if state not in _TAKES_NODES[call.moment.behaviour.attach_while]:
         cluster.look(call.moment)
         raise Refusal(400, "ErrorClusterState", f"The cluster is {state}; it takes nodes only while running.")
     quota = call.moment.behaviour.node_quota
@@ -103,28 +132,28 @@ def _nodepool(call: Call, cluster: Cluster) -> str:
 
 
 def _problem(item: str, place: int, call: Call, fleet: Fleet) -> tuple[str, str] | None:
-    """Code and message when this instance cannot join, else None."""
+    """Kind and message when this instance cannot join, else None; a fault gives its code for a kind."""
     if (refused := call.refused(place, item)) is not None:
         return refused, "refused by a fault"
     machine = fleet.get(item)
     if machine is None:
-        return "404", f"The instance {item} does not exist."
+        return "MISSING", f"The instance {item} does not exist."
     cpu, memory = machine.record["Cpu"], machine.record["Memory"]
     status = machine.status(call.moment)
     if status != RUNNING and not (status == STARTING and machine.reloading):
         machine.look(call.moment)
-        return "400", f"The instance is {status}, not {RUNNING}."
+        return "STATUS", f"The instance is {status}, not {RUNNING}."
     if int(str(cpu)) < MINIMUM_CPU or int(str(memory)) < MINIMUM_MEMORY_MB:
         return (
-            "400",
+            "SIZE",
             f"It has {cpu} vCPU and {memory} MB; it needs {MINIMUM_CPU} vCPU and {MINIMUM_MEMORY_MB} MB.",
         )
     centos = _CENTOS.search(str(machine.record["OSName"]))
-    if centos is None or (int(centos["major"]), int(centos["minor"] or 0)) < MINIMUM_CENTOS:
-        return (
-            "400",
-            f"The operating system {machine.record['OSName']} is not supported; CentOS 7.4 or later is.",
-        )
+    version = (int(centos["major"]), int(centos["minor"] or 0)) if centos else (0, 0)
+    later = call.moment.behaviour.attach_systems == "later"
+    if version < LISTED_CENTOS[0] or (not later and version not in LISTED_CENTOS):
+        supported = "CentOS 7.4 or later is" if later else "CentOS 7.4 and 7.6 are"
+        return "SYSTEM", f"The operating system {machine.record['OSName']} is not supported; {supported}."
     return None
 
 

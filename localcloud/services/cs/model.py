@@ -117,7 +117,9 @@ class Task:
         results: list[JsonValue] = [
             {
                 "data": item,
-                "status": ("failed" if item in self.failures else "success") if ended else "initial",
+                "status": ("failed" if item in self.failures else "success")
+                if ended
+                else moment.behaviour.task_initial,
             }
             for item in self.instances
         ]

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from fctoolkit.jsontypes import JsonObject, JsonValue
+    from localcloud.behaviour import Behaviour
     from localcloud.services.ens.model import Fleet
 
 MAXIMUM_PAGE = 100
@@ -56,8 +57,9 @@ class CsService:
     request_id_header = REQUEST_ID_HEADER
     error_codes = SAME_CODES
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: Fleet, behaviour: Callable[[], Behaviour]) -> None:
         self._fleet = fleet
+        self._behaviour = behaviour
         self._clusters: dict[str, Cluster] = {}
         self.actions: Mapping[str, Handler] = {
             "AttachInstances": self._attach_instances,
@@ -76,8 +78,9 @@ class CsService:
 
     def error_response(self, refusal: Refusal, request_id: str, host: str) -> Response:  # noqa: ARG002 - CS names no host
         """`code` and `message` in lower camel case, with the status repeated."""
+        numbers = self._behaviour().cs_codes == "numbers"
         body: JsonObject = {
-            "code": refusal.code,
+            "code": str(refusal.status) if numbers else refusal.code,
             "message": refusal.message,
             "requestId": request_id,
             "status": refusal.status,
@@ -107,7 +110,7 @@ class CsService:
         return {"clusters": clusters}
 
     def _attach_instances(self, call: Call) -> Response:
-        return attach_instances(call, self._cluster(call), self._fleet)
+        return attach_instances(call, self._cluster(call), self._fleet, self._clusters.values())
 
     def _describe_cluster_detail(self, call: Call) -> Response:
         cluster = self._cluster(call)

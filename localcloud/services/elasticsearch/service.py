@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from fctoolkit.jsontypes import JsonObject, JsonValue
+    from localcloud.behaviour import Behaviour
 
 MAXIMUM_PAGE = 100
 MAXIMUM_TOKEN = 64
@@ -56,7 +57,8 @@ class ElasticsearchService:
     request_id_header = REQUEST_ID_HEADER
     error_codes = SAME_CODES
 
-    def __init__(self) -> None:
+    def __init__(self, behaviour: Callable[[], Behaviour]) -> None:
+        self._behaviour = behaviour
         self._instances: dict[str, Instance] = {}
         self._connections = Connections()
         self._tokens = Tokens()
@@ -71,8 +73,11 @@ class ElasticsearchService:
         }
 
     def error_response(self, refusal: Refusal, request_id: str, host: str) -> Response:
-        """`Code` and `Message` in upper camel case."""
-        return upper_camel_error(refusal, request_id, host)
+        """`Code` and `Message` in upper camel case, or in lower as a variant."""
+        if self._behaviour().es_codes == "upper":
+            return upper_camel_error(refusal, request_id, host)
+        body: JsonObject = {"code": refusal.code, "message": refusal.message, "requestId": request_id}
+        return json_response(body, refusal.status)
 
     def seed(self, records: JsonObject, moment: Moment) -> Callable[[], None]:
         """Takes `{"instances": […]}`; an instance of a known id is replaced, its connections stay."""
@@ -121,6 +126,12 @@ class ElasticsearchService:
                     400,
                     "IdempotentParameterMismatch",
                     "The clientToken was used for a request with other parameters.",
+                )
+            if call.moment.behaviour.repeat_answer == "processing":
+                raise Refusal(
+                    400,
+                    "TokenPreviousRequestProcessError",
+                    "The previous request with this clientToken is still processed.",
                 )
             return known.answer
 
@@ -174,12 +185,19 @@ class ElasticsearchService:
             raise invalid("instanceId", "must name another instance")
         _refuse_status(instance, call, "InstanceStatusNotSupportCurrentAction", "InstanceActivating")
         _refuse_status(peer, call, "TargetInstanceStatusNotSupportCurrentAction")
+        behaviour = call.moment.behaviour
         if instance.network("vpcId") != peer.network("vpcId"):
+            if behaviour.connect_unfit == "result":
+                return _result(call, value=False)
             raise invalid("instanceId", "must name an instance of the same VPC")
+        connected = peer.instance_id in self._connections.peers(instance.instance_id)
+        if connected and behaviour.connect_repeat == "refused":
+            raise Refusal(400, "RepetitionOperationError", "The two instances are connected already.")
         self._connections.connect(instance.instance_id, peer.instance_id)
-        for one in (instance, peer):
-            one.activate(call.moment.behaviour.es_connection, call.moment)
-        if call.moment.behaviour.connect_format == "xml":
+        activated = {"both": (instance, peer), "asked": (instance,), "peer": (peer,)}
+        for one in activated[behaviour.connect_activates]:
+            one.activate(behaviour.es_connection, call.moment)
+        if behaviour.connect_format == "xml":
             text = f"<RequestId>{call.request_id}</RequestId>\n<Result>true</Result>\n"
             return Response(200, {"content-type": "text/xml;charset=utf-8"}, text.encode())
         return _result(call, value=True)
@@ -199,9 +217,11 @@ class ElasticsearchService:
         """The instances of the same VPC; with `alreadySetItems=false` without those that are connected."""
         instance = self._instance(call, call.path["InstanceId"])
         already = call.query.get("alreadySetItems") or "true"
-        if already.lower() not in {"true", "false"}:
+        if call.moment.behaviour.connect_capital == "understood":
+            already = already.lower()
+        if already not in {"true", "false"}:
             raise invalid("alreadySetItems", f"must be true or false, not {already!r}")
-        peers = set(self._connections.peers(instance.instance_id)) if already.lower() == "false" else set()
+        peers = set(self._connections.peers(instance.instance_id)) if already == "false" else set()
         candidates = [
             other.instance_id
             for other in self._instances.values()
@@ -215,7 +235,8 @@ class ElasticsearchService:
     def _instance(self, call: Call, instance_id: str) -> Instance:
         instance = self._instances.get(instance_id)
         if instance is None or not _in_region(instance, call):
-            raise Refusal(404, "InstanceNotFound", f"The instance {instance_id} does not exist.")
+            status = call.moment.behaviour.es_not_found_status
+            raise Refusal(status, "InstanceNotFound", f"The instance {instance_id} does not exist.")
         return instance
 
 

@@ -5,6 +5,7 @@ Source: the vendor's ENS API reference and request metadata. Knows no cluster.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from localcloud.errors import Refusal
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from fctoolkit.jsontypes import JsonObject, JsonValue
+    from localcloud.behaviour import Behaviour
 
 MAXIMUM_IDS = 100
 MAXIMUM_PAGE = 100
@@ -66,8 +68,9 @@ class EnsService:
     request_id_header = REQUEST_ID_HEADER
     error_codes = SAME_CODES
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: Fleet, behaviour: Callable[[], Behaviour]) -> None:
         self._fleet = fleet
+        self._behaviour = behaviour
         self.actions: Mapping[str, Handler] = {
             "DescribeInstances": self._describe_instances,
             "RunInstances": self._run_instances,
@@ -80,7 +83,8 @@ class EnsService:
 
     def error_response(self, refusal: Refusal, request_id: str, host: str) -> Response:
         """`Code` and `Message` in upper camel case."""
-        return upper_camel_error(refusal, request_id, host)
+        answer = upper_camel_error(refusal, request_id, host)
+        return replace(answer, status=200) if self._behaviour().ens_failures == "in_band" else answer
 
     def seed(self, records: JsonObject, moment: Moment) -> Callable[[], None]:
         """Takes `{"instances": […]}`; an instance of a known id is replaced."""

@@ -230,6 +230,7 @@ def test_a_change_tells_when_it_ended(cloud: LocalCloud) -> None:
 def test_the_page_lists_every_change_with_its_default() -> None:
     """The table of the README has each field, and the default that it has."""
     page = (ROOT / "localcloud" / "README.md").read_text(encoding="utf-8")
-    rows = dict(re.findall(r"^\| `(\w+)` \| [^|]+ \| ([\d.]+) \|$", page, re.MULTILINE))
+    table = page.partition("what it is the time of")[2].partition("\n\n")[0]
+    rows = dict(re.findall(r"^\| `(\w+)` \| [^|]+ \| ([\d.]+) \|$", table, re.MULTILINE))
     fields = Behaviour.model_fields
     assert rows == {name: f"{fields[name].default:g}" for name in KINDS}
