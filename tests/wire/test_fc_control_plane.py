@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -10,15 +11,18 @@ import httpx2
 import pytest
 
 from localcloud import LocalCloud
+from localcloud.runtime import interpreters
 from localcloud.server import running_server
 from tests.support.cloud_client import Signer
 from tests.support.cloud_modes import Keys
+from tests.support.echo_function import echo_deployment
 from tests.support.fc_clients import fc2_client, fc3_client, fc3_invoke
 from tests.support.fc_control import ARN, ControlPlane, code_of, collect_sockets, models, refused
 from tests.support.programs import requires
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 # The vendor's clients leave their sockets to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
@@ -338,6 +342,41 @@ def test_the_token_for_uploads(plane: ControlPlane) -> None:
     assert answer["objectName"]
     temporary = Keys(keys["AccessKeyId"], keys["AccessKeySecret"], keys["SecurityToken"])
     assert fc3_client(plane.url, temporary).list_functions(models.ListFunctionsRequest()).status_code == 200
+
+
+def test_a_deployed_function_takes_the_place_of_a_templates(tmp_path: Path) -> None:
+    """A function of the name that one of the template has runs instead of it, until a reset."""
+    requires("python3.12")
+    with LocalCloud() as cloud, running_server(cloud) as url, echo_deployment(tmp_path, url) as deployment:
+        cloud.deploy(deployment, url)
+        plane = ControlPlane(cloud, url)
+        assert plane.invoke("app-plain", b"event") == b"event"
+        count = len(deployment.functions)
+        plane.create("app-plain", NEW)
+        plane.create("plain", "def handler(event, context): return 'named as a key'")
+        assert plane.invoke("app-plain") == b"new"
+        assert plane.invoke("plain") == b"named as a key"
+        assert len(deployment.functions) == count + 1
+        plane.client.delete_function("app-plain")
+        with refused(404, "FunctionNotFound"):
+            plane.invoke("app-plain")
+        cloud.reset()
+        assert plane.invoke("app-plain", b"event") == b"event"
+        assert len(deployment.functions) == count
+
+
+def test_a_python_that_is_missing(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the Python of a runtime is missing, invoking says how to get it; a variant has any run it."""
+    monkeypatch.setattr(interpreters, "find", lambda version: None)
+    plane.create("one", "import sys\ndef handler(event, context): return '%d.%d' % sys.version_info[:2]")
+    layer = plane.layer("lib", python__lib="").layer_version_arn
+    plane.create("layered", layers=[layer])
+    with refused(412, "FunctionNotStarted", "pyenv install 3.12"):
+        plane.invoke("one")
+    plane.cloud.configure(function_python="any")
+    assert plane.invoke("one").decode() == f"{sys.version_info.major}.{sys.version_info.minor}"
+    with refused(412, "FunctionNotStarted", "python3.12"):
+        plane.invoke("layered")
 
 
 def mns_messages(cloud: LocalCloud) -> list[dict[str, Any]]:

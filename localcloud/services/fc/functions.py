@@ -54,7 +54,7 @@ class FunctionActions:
         archive = self._code(call, config)
         now = stamp(call.moment.now)
         function = Function(
-            key=self._plane.stage.free_key(region, name),
+            key=self._plane.stage.key_for(region, name),
             name=name,
             region=region,
             id=str(uuid.uuid4()),

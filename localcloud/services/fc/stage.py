@@ -44,10 +44,16 @@ class Stage:
         self._behaviour = behaviour
         self._shown: dict[str, dict[str, FunctionSpec]] = {}
 
-    def free_key(self, region: str, name: str) -> str:
-        """A key for a new function: its name, unless a template or another region has it."""
-        taken = {spec.key for spec in self._hosting().deployment.functions}
-        return f"{region}:{name}" if name in taken else name
+    def key_for(self, region: str, name: str) -> str:
+        """The key of a new function: that of a template's function whose place it takes, or its name.
+
+        Where something else has the name for a key, the region goes before it.
+        """
+        there = self._hosting().deployment.functions
+        for spec in there:
+            if (spec.region, spec.name) == (region, name):
+                return spec.key
+        return f"{region}:{name}" if any(spec.key == name for spec in there) else name
 
     def show(self, function: Function) -> None:
         """Lets the deployment run a function as it is now. What did not change keeps its instances."""
