@@ -13,6 +13,7 @@ from localcloud import LocalCloud
 from localcloud.server import running_server
 from tests.support.deployed import deployed
 from tests.support.product import ES_ID, HUB_ID, ROOT, seed, state_of
+from tests.support.programs import requires
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,13 +25,17 @@ pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning
 
 
 def test_the_examples_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The signed request attaches the instance, FC 3.0's client finds it, and FC 2.0's connects a pair."""
-    signed, third, second = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    """The signed request attaches the instance, FC 3.0's client finds it, and FC 2.0's connects a pair.
+
+    The function that FC 3.0's client makes says hello.
+    """
+    requires("python3.12")
+    signed, third, second, made = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
     with LocalCloud() as cloud, running_server(cloud) as url, deployed(url, tmp_path) as deployment:
         cloud.deploy(deployment, url)
         seed(cloud)
         printed = []
-        for example in (signed, third, second):
+        for example in (signed, third, second, made):
             code = example.replace("127.0.0.1:4580", url.removeprefix("http://"))
             exec(code, {})  # noqa: S102 -- our own page
             printed.append(capsys.readouterr().out)
@@ -38,6 +43,7 @@ def test_the_examples_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
         assert "attaching" in printed[0]
         assert "is running" in printed[1]
         assert "connected" in printed[2]
+        assert printed[3] == "hello you\n"
         assert state_of(cloud, "elasticsearch", ES_ID)["connectedClusters"] == [HUB_ID]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "unclosed <socket", ResourceWarning)
