@@ -17,7 +17,7 @@ from localcloud.errors import LocalCloudError
 from localcloud.eventbridge import EventBus, Rule
 from localcloud.function_spec import LATEST, EventBridgeTrigger, HttpTrigger
 from localcloud.runtime import FunctionProcess, Invocation
-from localcloud.runtime.process import new_request_id
+from localcloud.runtime.invocation import new_request_id
 from localcloud.triggers import (
     FUNCTION_ERROR_STATUS,
     HttpAnswer,

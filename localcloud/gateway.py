@@ -21,7 +21,7 @@ from localcloud.errors import Refusal
 from localcloud.function_spec import HttpTrigger
 from localcloud.invoking import accepted_headers, read_options, refuse_not_started, report_headers
 from localcloud.message import Request, Response, json_response
-from localcloud.runtime.process import new_request_id
+from localcloud.runtime.invocation import new_request_id
 from localcloud.services.fc.codes import FC_CODES
 from localcloud.triggers import HttpRequest
 

@@ -23,7 +23,7 @@ from localcloud.deployment import ClosedError
 from localcloud.function_spec import QueueTrigger, TimerTrigger
 from localcloud.invoking import ASYNC_PAYLOAD_BYTES
 from localcloud.runtime import Invocation
-from localcloud.runtime.process import new_request_id
+from localcloud.runtime.invocation import new_request_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -1,5 +1,7 @@
 """The local FC runtime: functions in processes of their own, run as FC does. Knows no triggers."""
 
-from localcloud.runtime.process import Credentials, FunctionProcess, Invocation
+from localcloud.runtime.invocation import Credentials, Invocation
+from localcloud.runtime.pool import ClosedError, Limits, Machine
+from localcloud.runtime.process import FunctionProcess
 
-__all__ = ["Credentials", "FunctionProcess", "Invocation"]
+__all__ = ["ClosedError", "Credentials", "FunctionProcess", "Invocation", "Limits", "Machine"]

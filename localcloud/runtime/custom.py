@@ -17,7 +17,6 @@ from __future__ import annotations
 import http.client
 import os
 import re
-import selectors
 import signal
 import socket
 import subprocess
@@ -31,7 +30,8 @@ from localcloud.function_spec import CustomRuntime
 from localcloud.message import Request, Response
 from localcloud.runtime.exchange import ExitedError, NotStartedError, Reply, TimedOutError
 from localcloud.runtime.folders import LocalFolders
-from localcloud.runtime.instance import CHUNK, GRACE_SECONDS, LOG_LIMIT, START_SECONDS
+from localcloud.runtime.following import LAST_WORDS_SECONDS, Follower, LogText
+from localcloud.runtime.instance import GRACE_SECONDS, START_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,9 +42,6 @@ if TYPE_CHECKING:
 
 HOST: Final = "127.0.0.1"
 POLL_SECONDS: Final = 0.01
-LAST_WORDS_SECONDS: Final = 1.0
-"""How long a process that cut the connection may take to end, and its last output to arrive."""
-
 _PATHS: Final[dict[Kind, tuple[str, str]]] = {
     "initialize": ("POST", "/initialize"),
     "invoke": ("POST", "/invoke"),
@@ -95,12 +92,21 @@ class CustomInstance:
             raise NotStartedError("CAExited", f"{self._shown()} cannot be started: {error}", "") from None
         finally:
             os.close(logs)
-        self._logs = _Logs(output)
+        self._output = output
+        self._log_text = LogText()
+        self._follower = Follower({output: self._log_text.add})
+        self._killed = False
+        self._lock = threading.Lock()
         try:
             self._wait_until_listening()
         except BaseException:
             self.kill()
             raise
+
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid
 
     def exchange(self, call: Call, seconds: float) -> Reply:
         """Has a call done, over a connection of its own."""
@@ -124,7 +130,8 @@ class CustomInstance:
 
     def take_logs(self) -> str:
         """What was printed and logged since the last look."""
-        return self._logs.take()
+        self._follower.read(self._output)
+        return self._log_text.take()
 
     def stop(self) -> None:
         """Ends the process as FC does at a timeout: SIGTERM, a moment for last words, then SIGKILL."""
@@ -135,10 +142,13 @@ class CustomInstance:
 
     def kill(self) -> None:
         """Ends the process, and whatever it started, at once. The logs can still be taken."""
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        with self._lock:
+            first, self._killed = not self._killed, True
+        if first:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        self._logs.finish()
+        self._follower.finish()
 
     def crash(self) -> None:
         """Sends SIGKILL to the process and waits for nothing. Any thread may, at any time."""
@@ -149,7 +159,7 @@ class CustomInstance:
         while not _listens(self._port):
             code = self._process.poll()
             if code is not None:
-                self._logs.finish()
+                self._follower.finish()
                 raise self._not_started("CAExited", f"ended with code {code} before it listened")
             if time.monotonic() >= deadline:
                 late = (
@@ -205,62 +215,6 @@ class _Cutter:
         self.cut = True
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
-
-
-class _Logs:
-    """What a process writes, read all the time so that it never waits for a reader. The end of it is kept."""
-
-    def __init__(self, number: int) -> None:
-        os.set_blocking(number, False)
-        self._number = number
-        # Who follows closes what it reads from; a byte in this pipe tells it to.
-        self._told, self._tell = os.pipe()
-        self._open = True
-        self._closed = False
-        self._text = bytearray()
-        self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._follow, name="function-logs", daemon=True)
-        self._thread.start()
-
-    def take(self) -> str:
-        """All that was written since the last look."""
-        with self._lock:
-            self._read()
-            text = self._text.decode(errors="replace")
-            self._text.clear()
-        return text
-
-    def finish(self) -> None:
-        """Waits for the last output of a process that has ended; not for that of children it left behind."""
-        self._thread.join(LAST_WORDS_SECONDS)
-        with self._lock:
-            if not self._closed:
-                os.write(self._tell, b".")
-        self._thread.join()
-
-    def _follow(self) -> None:
-        with selectors.DefaultSelector() as selector:
-            for number in (self._number, self._told):
-                selector.register(number, selectors.EVENT_READ)
-            told = False
-            while self._open and not told:
-                told = any(key.fd == self._told for key, _ in selector.select())
-                with self._lock:
-                    self._read()
-        with self._lock:
-            self._open, self._closed = False, True
-            for number in (self._number, self._told, self._tell):
-                os.close(number)
-
-    def _read(self) -> None:
-        while self._open:
-            try:
-                chunk = os.read(self._number, CHUNK)
-            except BlockingIOError:
-                return
-            self._text += chunk
-            del self._text[:-LOG_LIMIT]
-            self._open = bool(chunk)
 
 
 def start_command(custom: CustomRuntime, folders: LocalFolders, python: Path) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
@@ -17,11 +17,14 @@ class Call:
 
     Attributes:
         payload: the event as bytes or, for a custom runtime, a request to the HTTP trigger; a hook has none.
+        credentials: key id, secret and token of the function's role, which a built-in runtime puts in the
+            place of those it had; empty to leave them as they are.
     """
 
     kind: Kind
     request_id: str
     payload: bytes | Request = b""
+    credentials: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,12 @@ class Reply:
 
 
 class Instance(Protocol):
-    """A started process that runs one function. One call at a time; not for several threads at once."""
+    """A started process that runs one function. Several threads may have calls done at once."""
+
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        ...
 
     def exchange(self, call: Call, seconds: float) -> Reply:
         """Has a call done.

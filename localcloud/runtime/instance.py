@@ -5,18 +5,20 @@ Works on Linux and macOS; pipes are inherited by number, which Windows does not 
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
-import selectors
+import queue
 import signal
 import subprocess
-import time
+import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from fctoolkit.errors import ConfigurationError
 from localcloud.runtime import bootstrap
 from localcloud.runtime.exchange import ExitedError, Reply, TimedOutError
+from localcloud.runtime.following import Follower, LogText
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,11 +33,8 @@ START_SECONDS: Final = 30.0
 GRACE_SECONDS: Final = 0.5
 """How long a process may take to say where it stands when its time is up."""
 
-LOG_LIMIT: Final = 1024 * 1024
-"""Bytes of logs kept of one request; of more, the end is kept."""
-
-CHUNK: Final = 65536
-"""All that a pipe holds: one read takes in everything that was written before."""
+_STARTED: Final = 0
+"""What the answer to the settings is known by."""
 
 
 class BuiltInInstance:
@@ -62,84 +61,121 @@ class BuiltInInstance:
                 start_new_session=True,
             )
         except OSError as error:
-            self._close_pipes()
+            for number in (self._requests, self._answers, self._logs):
+                os.close(number)
             raise ConfigurationError(f"the Python at {python} does not start: {error}") from None
         finally:
             for number in (requests, answers, logs):
                 os.close(number)
         self._buffer = bytearray()
-        self._log_text = bytearray()
-        self._ended = False
-        self._selector = selectors.DefaultSelector()
-        for number in (self._answers, self._logs):
-            os.set_blocking(number, False)
-            self._selector.register(number, selectors.EVENT_READ)
+        self._log_text = LogText()
+        self._ids = itertools.count(_STARTED)
+        self._waiting: dict[int, queue.SimpleQueue[Frame | None]] = {}
+        self._ended = threading.Event()
+        self._killed = self._closed = False
+        # Guards who waits; the other one keeps frames of several threads apart.
+        self._lock = threading.Lock()
+        self._sending = threading.Lock()
+        self._follower = Follower({self._answers: self._take_in, self._logs: self._log_text.add})
         try:
             self._exchange(settings, b"", START_SECONDS)
         except (TimedOutError, ExitedError):
             self.kill()
             raise ConfigurationError(f"the Python at {python} does not start: {self.take_logs()}") from None
 
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid
+
     def exchange(self, call: Call, seconds: float) -> Reply:
         """Has a call done. Its payload must be an event: only custom runtimes get HTTP requests."""
         if not isinstance(call.payload, bytes):
             raise TypeError("a built-in runtime takes events; make one of the HTTP request")
-        frame = self._exchange({"kind": call.kind, "requestId": call.request_id}, call.payload, seconds)
+        head: dict[str, object] = {"kind": call.kind, "requestId": call.request_id}
+        if call.credentials:
+            head["credentials"] = [*call.credentials]
+        frame = self._exchange(head, call.payload, seconds)
         return Reply(ok=bool(frame.head["ok"]), payload=frame.body)
 
     def _exchange(self, head: Mapping[str, object], body: bytes, seconds: float) -> Frame:
         """Sends a frame and returns the answer."""
-        deadline = time.monotonic() + seconds
+        answers: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
+        with self._lock:
+            if self._ended.is_set():
+                raise ExitedError
+            number = next(self._ids)
+            self._waiting[number] = answers
         try:
-            # Cannot block for long: between two exchanges the process does nothing but read this pipe.
-            with suppress(BrokenPipeError):
-                self._send(bootstrap.pack(head, body))
-            while (answer := self._take_answer()) is None:
-                if self._ended:
-                    raise ExitedError
-                self._pump(deadline - time.monotonic())
+            self._send(bootstrap.pack({**head, "number": number}, body))
+            answer = answers.get(timeout=seconds)
+        except queue.Empty:
+            raise TimedOutError from None
         finally:
-            self._read_logs()
+            with self._lock:
+                self._waiting.pop(number, None)
+        if answer is None:
+            raise ExitedError
         return answer
 
     def take_logs(self) -> str:
         """What was printed and logged since the last look."""
-        text = self._log_text.decode(errors="replace")
-        self._log_text.clear()
-        return text
+        self._follower.read(self._logs)
+        return self._log_text.take()
 
     def stop(self) -> None:
         """Ends the process as FC does at a timeout: SIGTERM, a moment to log its stack, then SIGKILL."""
         self._process.send_signal(signal.SIGTERM)
-        deadline = time.monotonic() + GRACE_SECONDS
-        with suppress(TimedOutError):
-            while not self._ended:
-                self._pump(deadline - time.monotonic())
+        self._ended.wait(GRACE_SECONDS)
         self.kill()
 
     def kill(self) -> None:
         """Ends the process, and whatever it started, at once. The logs can still be taken."""
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        with self._lock:
+            first, self._killed = not self._killed, True
+        if first:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        self._read_logs()
-        self._selector.close()
-        self._close_pipes()
+        self._follower.finish()
+        with self._sending:
+            if not self._closed:
+                self._closed = True
+                os.close(self._requests)
 
     def crash(self) -> None:
         """Sends SIGKILL to the process and waits for nothing. Any thread may, at any time."""
         self._process.kill()
 
-    def _close_pipes(self) -> None:
-        for number in (self._requests, self._answers, self._logs):
-            os.close(number)
-
     def _send(self, frame: bytes) -> None:
-        rest = memoryview(frame)
-        while rest:
-            rest = rest[os.write(self._requests, rest) :]
+        # Cannot block for long: the process reads this pipe whenever it is not at work.
+        with self._sending, suppress(BrokenPipeError):
+            rest = memoryview(frame)
+            while rest and not self._closed:
+                rest = rest[os.write(self._requests, rest) :]
 
-    def _take_answer(self) -> Frame | None:
+    def _take_in(self, chunk: bytes) -> None:
+        """Takes in a part of an answer, and gives the answers that are whole to those who wait for them."""
+        self._buffer += chunk
+        while (frame := self._next_frame()) is not None:
+            # What was printed before the answer was sent is in the pipe by now.
+            self._follower.read(self._logs)
+            self._give(int(str(frame.head["number"])), frame)
+        if not chunk:
+            self._follower.read(self._logs)
+            with self._lock:
+                self._ended.set()
+                left = tuple(self._waiting)
+            for number in left:
+                self._give(number, None)
+
+    def _give(self, number: int, frame: Frame | None) -> None:
+        with self._lock:
+            answers = self._waiting.pop(number, None)
+        if answers is not None:
+            answers.put(frame)
+
+    def _next_frame(self) -> Frame | None:
         """Takes a whole frame out of the buffer."""
         size = bootstrap.LENGTHS.size
         if len(self._buffer) < size:
@@ -152,30 +188,3 @@ class BuiltInInstance:
         body = bytes(self._buffer[size + head_length : end])
         del self._buffer[:end]
         return bootstrap.Frame(head, body)
-
-    def _pump(self, seconds: float) -> None:
-        """Waits for output of the process and takes in what there is."""
-        ready = self._selector.select(seconds) if seconds > 0 else []
-        if not ready:
-            raise TimedOutError
-        numbers = {key.fd for key, _ in ready}
-        if self._logs in numbers and not self._read_logs():
-            # User code may close its output; that is no end.
-            self._selector.unregister(self._logs)
-        if self._answers in numbers and not self._read(self._answers, self._buffer):
-            self._ended = True
-
-    def _read_logs(self) -> bool:
-        more = self._read(self._logs, self._log_text)
-        del self._log_text[:-LOG_LIMIT]
-        return more
-
-    @staticmethod
-    def _read(number: int, into: bytearray) -> bool:
-        """Takes in what there is, without waiting; False when there will be no more."""
-        try:
-            chunk = os.read(number, CHUNK)
-        except BlockingIOError:
-            return True
-        into += chunk
-        return bool(chunk)

@@ -26,7 +26,7 @@ from tests.support.product import ENS_ID, ES_ID, EVENTS, ROOT, sample, seed
 from tests.support.runtime_functions import PROBE, write_function
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 CALLER = {"PATH": os.environ["PATH"], "FC_REGION": "forged", "PYTHONPATH": "/nowhere"}
@@ -38,7 +38,13 @@ FUNCTIONS = ("attach_instances", "add_connectable_cluster")
 SAMPLES = sorted(str(path.relative_to(EVENTS)) for path in EVENTS.rglob("*.json"))
 
 
-def custom(folder: Path, source: str, *options: str, **settings: Any) -> FunctionProcess:
+def custom(
+    folder: Path,
+    source: str,
+    *options: str,
+    credentials: Callable[[], Credentials] | None = None,
+    **settings: Any,
+) -> FunctionProcess:
     """A function on custom.debian12 that the toolkit's runtime serves."""
     runtime = CustomRuntime(TOOLKIT.command, (*TOOLKIT.args, *options))
     defaults: dict[str, Any] = {
@@ -47,12 +53,13 @@ def custom(folder: Path, source: str, *options: str, **settings: Any) -> Functio
         "layers": (ROOT / "shared",),
         "environment": {"PYTHONPATH": "/opt/python"},
     }
-    return FunctionProcess(write_function(folder, source, **(defaults | settings)), CALLER)
+    spec = write_function(folder, source, **(defaults | settings))
+    return FunctionProcess(spec, CALLER, credentials=credentials)
 
 
 def following() -> int:
     """How many threads wait for the output of custom runtimes."""
-    return sum(thread.name == "function-logs" for thread in threading.enumerate())
+    return sum(thread.name == "function-output" for thread in threading.enumerate())
 
 
 def starting(folder: Path, *command: str, source: str = "") -> FunctionProcess:
@@ -201,15 +208,30 @@ class TestAFunction:
         assert "ValueError: boom" in invocation.logs
         assert not probe.invoke(b"state").cold
 
-    def test_changed_credentials(self, probe: FunctionProcess) -> None:
+    @pytest.mark.parametrize("runtime", ["custom.debian12", "python3.10"])
+    def test_changed_credentials(self, tmp_path: Path, runtime: str) -> None:
         """When the role's key changes, the next invocation of the same instance has the new one."""
-        keys = []
-        for key in ("one", "two"):
-            probe.credentials = Credentials(key, "secret", f"token-{key}")
-            invocation = probe.invoke(b"environment")
-            seen = json.loads(invocation.payload)
-            keys.append((seen["ALIBABA_CLOUD_ACCESS_KEY_ID"], seen["ALIBABA_CLOUD_SECURITY_TOKEN"]))
-        assert keys == [("one", "token-one"), ("two", "token-two")]
+        current = ["one"]
+
+        def role() -> Credentials:
+            return Credentials(current[0], "secret", f"token-{current[0]}")
+
+        settings: dict[str, Any] = {} if runtime.startswith("custom") else {"custom": None}
+        seen: list[tuple[str, ...]] = []
+        with custom(tmp_path, PROBE, credentials=role, runtime=runtime, **settings) as process:
+            for key in ("one", "two"):
+                current[0] = key
+                variables = json.loads(process.invoke(b"environment").payload)
+                invocation = process.invoke(b"attributes")
+                told = json.loads(invocation.payload).get("credentials", {}).get("access_key_id", key)
+                seen.append(
+                    (
+                        variables["ALIBABA_CLOUD_ACCESS_KEY_ID"],
+                        variables["ALIBABA_CLOUD_SECURITY_TOKEN"],
+                        told,
+                    )
+                )
+        assert seen == [("one", "token-one", "one"), ("two", "token-two", "two")]
         assert not invocation.cold
 
     @pytest.mark.parametrize("runtime", ["custom.debian12", "python3.12"])
@@ -294,7 +316,6 @@ class TestAFunction:
         process = custom(
             tmp_path, source, "--pre-stop", hook.handler, runtime=runtime, pre_stop=hook, **settings
         )
-        assert process.close() == ""
         process.invoke(b"")
         assert "stopped probe-function\n" in process.close()
         assert process.close() == ""
