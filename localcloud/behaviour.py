@@ -87,6 +87,8 @@ class Behaviour(BaseModel):
         function_python: what runs a function that was made by calls where this machine lacks the Python of
             its runtime: `named` nothing, `any` the Python of the local cloud, if the function has neither
             layers nor compiled code.
+        role_key_seconds: how long the key of a function's role is accepted, 36 hours in the cloud. A function
+            gets another one with the first request after half of that.
         batch_items: how a batch carries its events: as `objects`, or as `strings` that hold JSON. Samples
             show both.
     """
@@ -138,5 +140,6 @@ class Behaviour(BaseModel):
     timer_destinations: bool = False
     large_letter: Literal["reference", "cut", "lost"] = "reference"
     batch_letters: Literal["items", "batch"] = "items"
+    role_key_seconds: Annotated[float, Field(ge=2)] = 129600.0
     batch_items: Literal["objects", "strings"] = "objects"
     function_python: Literal["named", "any"] = "named"

@@ -45,8 +45,10 @@ if TYPE_CHECKING:
     from localcloud.delivery.deliveries import Deliveries, DeliveryRecord
     from localcloud.deployment import Deployment
     from localcloud.faults import Fault
+    from localcloud.function_spec import FunctionSpec
     from localcloud.gateway import Gateway
     from localcloud.message import Request, Response
+    from localcloud.runtime import Credentials
     from localcloud.services.base import Service
     from localcloud.signatures import Key
     from localcloud.transport import CloudTransport
@@ -176,6 +178,7 @@ class LocalCloud:
         from localcloud.delivery.queues import Queues  # noqa: PLC0415
         from localcloud.gateway import Gateway  # noqa: PLC0415
 
+        deployment.use_credentials(self._credentials_for)
         queues = Queues(lambda: self._world.queues, self._lock, self.clock.now)
         self._deliveries = Deliveries(
             deployment,
@@ -308,6 +311,14 @@ class LocalCloud:
         with self._lock:
             self._world.events.append(event)
             return {"deployed": False, "stored": len(self._world.events), "message": "nothing is deployed"}
+
+    def _credentials_for(self, spec: FunctionSpec) -> Credentials:
+        """What a function calls services with from now on."""
+        from localcloud.runtime import Credentials  # noqa: PLC0415 - only who has functions needs what runs them
+
+        with self._lock:
+            key = self._world.function_key(spec.role, spec.name, self._wall_clock())
+        return Credentials(key.access_key_id, key.access_key_secret, key.security_token)
 
     def _new_world(self) -> World:
         fleet, queues, objects, keys = Fleet(), MnsService(), ObjectStore(), TemporaryKeys()

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from fctoolkit.errors import ConfigurationError
-from localcloud.errors import LocalCloudError
 from localcloud.eventbridge import EventBus, Rule
 from localcloud.function_spec import LATEST, EventBridgeTrigger, HttpTrigger
-from localcloud.runtime import FunctionProcess, Invocation
+from localcloud.running import Running
+from localcloud.runtime import ClosedError, FunctionProcess, Invocation, Machine
+from localcloud.runtime.environment import ACCESS_KEY_ID
 from localcloud.runtime.invocation import new_request_id
 from localcloud.triggers import (
     FUNCTION_ERROR_STATUS,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from localcloud.function_spec import FunctionSpec, TimerTrigger
     from localcloud.message import Request
+    from localcloud.runtime import Credentials, Limits
     from localcloud.runtime.process import Interpreter
     from localcloud.template import Template
 
@@ -60,16 +62,13 @@ class Ended:
     background: bool
 
 
-class ClosedError(LocalCloudError):
-    """A function was to run although the deployment was closed."""
-
-
 class Deployment:
-    """The functions of a template, each in a process of its own that starts at its first invocation.
+    """The functions of a template, in processes of their own that start when they are needed.
 
     `environment` is the caller's; see `localcloud.runtime.environment` for what functions get of it. `now` is
     the wall clock that events and timers are stamped with. `python` is the interpreter that functions run
     on, by default the one that runs this. `ended` is told of every invocation, from the thread that ran it.
+    `limits` say how many instances there may be, and how long an idle one is kept.
     Safe to use from several threads. Use as a context manager, or call `close`.
     """
 
@@ -81,15 +80,18 @@ class Deployment:
         now: Callable[[], float] = time.time,
         python: Path | None = None,
         ended: Callable[[Ended], None] = lambda _: None,
+        limits: Limits | None = None,
     ) -> None:
         self.template = template
         self._environment = environment
         self._now = now
         self._python = python
         self._ended = ended
+        self._machine = Machine(limits)
+        self._credentials: Callable[[FunctionSpec], Credentials | None] = lambda _: None
         self._closed = False
         self._lock = threading.Lock()
-        self._running: dict[str, _Running] = {}
+        self._running: dict[str, Running] = {}
         self._aliases: dict[str, _Alias] = {}
         self._ending: list[threading.Thread] = []
         try:
@@ -127,18 +129,39 @@ class Deployment:
         """Adds a function, or replaces the one of the same key. Waits for nothing.
 
         The instances of a replaced one end after their requests; what waits in the background for it runs as
-        the new one. Raises ConfigurationError when it cannot be run here. `python` is the interpreter for
-        this function.
+        the new one. When nothing has changed that instances know of, they stay. Raises ConfigurationError
+        when it cannot be run here. `python` is the interpreter for this function.
         """
-        process = FunctionProcess(spec, self._environment, python=python or self._python)
+        with self._lock:
+            before = self._running.get(spec.key)
+            if before is not None and before.adapts(spec):
+                return
+        process = FunctionProcess(
+            spec,
+            self._environment,
+            credentials=partial(self._credentials_of, spec),
+            python=python or self._python,
+            machine=self._machine,
+        )
         with self._lock:
             if self._closed:
                 raise self._refusal(spec.key)
             self._aliases.pop(spec.key, None)
             before = self._running.get(spec.key)
-            self._running[spec.key] = _Running(spec, process, before.queue if before is not None else None)
+            self._running[spec.key] = Running(spec, process, self._machine.limits, before)
             if before is not None:
                 self._end(before)
+
+    def provisioned(self, key: str) -> int:
+        """How many provisioned instances of a function are ready; ClosedError when it was removed."""
+        return self._of(key).process.provisioned
+
+    def use_credentials(self, credentials: Callable[[FunctionSpec], Credentials | None]) -> None:
+        """Says with which key each function makes its calls, asked anew at each request.
+
+        Keys that the caller's environment names, or that of a function without a role, come first.
+        """
+        self._credentials = credentials
 
     def put_alias(self, spec: FunctionSpec, chosen: Callable[[], str]) -> None:
         """Adds a function that has triggers of its own and runs as others, or replaces the one of its key.
@@ -159,7 +182,7 @@ class Deployment:
             self._aliases.pop(key, None)
             running = self._running.pop(key, None)
             if running is not None:
-                running.queue.shutdown(wait=False, cancel_futures=True)
+                running.refuse()
                 self._end(running)
 
     def restore(self) -> None:
@@ -266,12 +289,16 @@ class Deployment:
         then: Callable[[Invocation], None] = lambda _: None,
     ) -> None:
         """Runs a function once in the background, after those that were there before; `then` is told."""
-        queue = self._of(key).queue
 
         def run() -> None:
             then(self._run(key, payload, request_id, background=True))
 
-        queue.submit(run)
+        chosen = self._chosen(key)
+        with self._lock:
+            running = self._running.get(chosen)
+            if running is None:
+                raise self._refusal(key)
+            running.submit(run)
 
     def close(self) -> None:
         """Ends all processes. Invocations that run are waited for; those that wait get a ClosedError."""
@@ -282,8 +309,6 @@ class Deployment:
             self._aliases.clear()
             ending = tuple(self._ending)
         for one in running:
-            one.closed = True
-            one.queue.shutdown(cancel_futures=True)
             one.close()
         for thread in ending:
             thread.join()
@@ -292,22 +317,29 @@ class Deployment:
     def _refusal(key: str) -> ClosedError:
         return ClosedError(f"{key} is not run any more: the functions were ended")
 
-    def _of(self, key: str) -> _Running:
+    def _chosen(self, key: str) -> str:
+        """The key of what runs as the function of this key: an alias runs as others."""
         with self._lock:
             alias = self._aliases.get(key)
-        chosen = alias.chosen() if alias is not None else key
+        return alias.chosen() if alias is not None else key
+
+    def _of(self, key: str) -> Running:
+        chosen = self._chosen(key)
         with self._lock:
             running = self._running.get(chosen)
         if running is None:
             raise self._refusal(key)
         return running
 
-    def _end(self, running: _Running) -> None:
+    def _end(self, running: Running) -> None:
         """Ends what takes no requests any more, in a thread: its last ones may still run."""
-        running.closed = True
-        thread = threading.Thread(target=running.close, name=f"end of {running.spec.key}")
+        thread = threading.Thread(target=running.process.close, name=f"end of {running.spec.key}")
         self._ending = [*(one for one in self._ending if one.is_alive()), thread]
         thread.start()
+
+    def _credentials_of(self, spec: FunctionSpec) -> Credentials | None:
+        named = ACCESS_KEY_ID in self._environment or (not spec.role and ACCESS_KEY_ID in spec.environment)
+        return None if named else self._credentials(spec)
 
     def _meant(self, name: str) -> FunctionSpec:
         """The function that a caller names by key, name or code folder; else the template's complaint."""
@@ -321,13 +353,15 @@ class Deployment:
         *,
         background: bool = False,
     ) -> Invocation:
-        invocation = None
+        invocation, running = None, self._of(key)
         while invocation is None:
-            running = self._of(key)
-            with running.turn:
-                # What was replaced while this waited for its turn leaves it to the one that is there now.
-                if not running.closed:
-                    invocation = running.process.invoke(payload, request_id=request_id)
+            try:
+                invocation = running.process.invoke(payload, request_id=request_id)
+            except ClosedError:
+                # What was replaced while this waited leaves it to the one that is there now.
+                ended, running = running, self._of(key)
+                if running is ended:
+                    raise
         self._ended(Ended(key, invocation, background))
         return invocation
 
@@ -338,22 +372,3 @@ class _Alias:
 
     spec: FunctionSpec
     chosen: Callable[[], str]
-
-
-class _Running:
-    """One function that runs here: its process, and the thread of its background invocations."""
-
-    def __init__(
-        self, spec: FunctionSpec, process: FunctionProcess, queue: ThreadPoolExecutor | None
-    ) -> None:
-        self.spec = spec
-        self.process = process
-        self.turn = threading.Lock()
-        # Background invocations run one after the other. The thread starts with the first.
-        self.queue = queue or ThreadPoolExecutor(1, spec.key)
-        self.closed = False
-
-    def close(self) -> None:
-        """Waits for what runs, and ends the process. `closed` is set before, so that nothing more begins."""
-        with self.turn:
-            self.process.close()

@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 from localcloud.endpoints import host_name
 from localcloud.errors import Refusal
 from localcloud.function_spec import HttpTrigger
-from localcloud.invoking import accepted_headers, read_options, refuse_not_started, report_headers
+from localcloud.invoking import accepted_headers, read_options, refuse_platform_error, report_headers
 from localcloud.message import Request, Response, json_response
 from localcloud.runtime.invocation import new_request_id
 from localcloud.services.fc.codes import FC_CODES
@@ -150,7 +150,7 @@ class Gateway:
             return Response(202, accepted_headers(options, request_id))
         error_status = self._behaviour().trigger_error_status
         exchange = self.deployment.exchange(spec, asked, request_id=request_id, error_status=error_status)
-        refuse_not_started(exchange.invocation)
+        refuse_platform_error(exchange.invocation)
         answer = exchange.answer
         headers = {name.lower(): value for name, value in answer.headers.items()}
         return Response(

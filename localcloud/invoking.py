@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from localcloud.errors import Refusal
+from localcloud.runtime.invocation import LIMIT_ERROR, RESULT_BYTES, RESULT_ERROR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,11 +24,16 @@ if TYPE_CHECKING:
     from localcloud.function_spec import FunctionSpec
     from localcloud.runtime import Invocation
 
-SYNC_PAYLOAD_BYTES: Final = 32 * 1024 * 1024
+SYNC_PAYLOAD_BYTES: Final = RESULT_BYTES
 ASYNC_PAYLOAD_BYTES: Final = 128 * 1024
 LOG_TAIL_BYTES: Final = 4096
-NOT_STARTED: Final = frozenset({"CAExited", "FunctionNotStarted"})
-"""Error types of a custom runtime that does not start. That the status is 412 is documented for the first."""
+PLATFORM_ERRORS: Final = {
+    "CAExited": 412,
+    "FunctionNotStarted": 412,
+    LIMIT_ERROR: 429,
+    RESULT_ERROR: 502,
+}
+"""Error types that FC says as errors of its own, with their status. Of `FunctionNotStarted` it is a guess."""
 
 _TASK_ID = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,127}")
 
@@ -75,23 +81,29 @@ def accepted_headers(options: InvocationOptions, request_id: str) -> dict[str, s
 
 def report_headers(options: InvocationOptions, invocation: Invocation, spec: FunctionSpec) -> dict[str, str]:
     """What the caller of a finished invocation is told beside its result; names in lower case."""
-    told = {"x-fc-request-id": invocation.request_id}
+    told = {
+        "x-fc-request-id": invocation.request_id,
+        "x-fc-instance-id": invocation.instance_id,
+        "x-fc-invocation-duration": str(round(invocation.duration * 1000)),
+        "x-fc-max-memory-usage": str(invocation.memory_mib),
+    }
     if spec.code_checksum:
         told["x-fc-code-checksum"] = spec.code_checksum
     if invocation.error_type:
         told["x-fc-error-type"] = invocation.error_type
     if options.log_tail:
-        tail = invocation.logs.encode()[-LOG_TAIL_BYTES:]
+        tail = (invocation.logs + invocation.report).encode()[-LOG_TAIL_BYTES:]
         told["x-fc-log-result"] = base64.b64encode(tail).decode()
     return told
 
 
-def refuse_not_started(invocation: Invocation) -> None:
-    """Refuses in the place of a custom runtime that did not start: FC answers that as an error of its own."""
-    if invocation.error_type in NOT_STARTED:
+def refuse_platform_error(invocation: Invocation) -> None:
+    """Refuses where FC answers with an error of its own, and not with one of the function's."""
+    status = PLATFORM_ERRORS.get(invocation.error_type)
+    if status is not None:
         payload: object = json.loads(invocation.payload)
         message = payload.get("errorMessage", "") if isinstance(payload, dict) else ""
-        raise Refusal(412, invocation.error_type, str(message))
+        raise Refusal(status, invocation.error_type, str(message))
 
 
 def _one_of(headers: Mapping[str, str], name: str, default: str, other: str) -> str:

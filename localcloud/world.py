@@ -11,6 +11,7 @@ from localcloud.dispatch import SERVICES
 from localcloud.errors import SeedError
 from localcloud.faults import FaultBook
 from localcloud.keys import key_of, key_record
+from localcloud.role_keys import RoleKeys
 from localcloud.services.base import REQUEST_ID_HEADER, Moment
 from localcloud.signatures import Key, Keyring, Verifier
 from localcloud.throttling import Throttle
@@ -57,6 +58,7 @@ class World:
     objects: ObjectStore
     temporary_keys: TemporaryKeys
     key: Key = DEFAULT_KEY
+    role_keys: RoleKeys = field(default_factory=RoleKeys)
     verifier: Verifier = field(default_factory=Verifier)
     faults: FaultBook = field(default_factory=FaultBook)
     throttle: Throttle = field(default_factory=Throttle)
@@ -121,6 +123,22 @@ class World:
     def keyring(self) -> Keyring:
         """The keys that are accepted now."""
         return Keyring(self._key_of)
+
+    def function_key(self, role: str, session: str, now: float) -> Key:
+        """What a function calls services with: the key of its role or, without one, the account's own.
+
+        `session` is the function, `now` the wall clock. In the cloud a function without a role has no key;
+        here it has one so that a template can be tried before its roles are made.
+        """
+        if not role:
+            return self.key
+        return self.role_keys.current(
+            self.temporary_keys,
+            role=role,
+            session=session,
+            now=now,
+            seconds=self.behaviour.role_key_seconds,
+        )
 
     def _key_of(self, access_key_id: str) -> Key | None:
         if access_key_id == self.key.access_key_id:

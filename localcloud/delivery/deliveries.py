@@ -19,10 +19,9 @@ from localcloud.delivery.book import Book, Waiting
 from localcloud.delivery.letters import queue_of
 from localcloud.delivery.routes import Again, Pushed, Queued, Shipment, after
 from localcloud.delivery.streams import batch_due, batch_of
-from localcloud.deployment import ClosedError
 from localcloud.function_spec import QueueTrigger, TimerTrigger
 from localcloud.invoking import ASYNC_PAYLOAD_BYTES
-from localcloud.runtime import Invocation
+from localcloud.runtime import ClosedError, Invocation
 from localcloud.runtime.invocation import new_request_id
 
 if TYPE_CHECKING:
@@ -302,6 +301,9 @@ class Deliveries:
             else:
                 follows = after(shipment, invocation, now, self._behaviour(), self._chance())
                 if isinstance(follows, Again):
+                    if not follows.counted:
+                        tries, throttled = shipment.tries - 1, shipment.throttled + 1
+                        shipment = replace(shipment, tries=tries, throttled=throttled)
                     book.waiting.append(Waiting(follows.at, shipment, invocation.error_type))
                     self._queues.hold(shipment.held)
                     then = f"tried again at {iso_time(follows.at)}"

@@ -17,6 +17,8 @@ DECAY_RETRIES: Final = 176
 DECAY_LONGEST: Final = 512.0
 ASYNC_RETRIES: Final = 3
 ASYNC_EVENT_AGE: Final = 86400
+THROTTLED_LONGEST: Final = 5 * 3600
+"""Seconds for which FC repeats an asynchronous invocation that found no instance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,18 @@ class AsyncRetries:
             first: seconds before the first retry; each later one waits twice as long.
         """
         return _within(first * 2.0 ** (tries - 1), self.most, self.longest, tries, age)
+
+    def throttled_delay(self, throttled: int, age: float, first: float) -> float | None:
+        """Seconds until a request that found no instance is tried again; None after five hours of that.
+
+        Args:
+            throttled: how often it found none, at least once. That is no try, and none is used up.
+            age: seconds since the event came.
+            first: seconds before the first time; each later one waits twice as long.
+        """
+        # The exponent is bounded where any delay is longer than all that is waited for.
+        delay = first * 2.0 ** min(throttled - 1, 32)
+        return delay if age + delay <= min(THROTTLED_LONGEST, self.longest) else None
 
 
 def _within(delay: float, retries: int, longest: int, tries: int, age: float) -> float | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from localcloud.delivery.letters import Letter, event_letter, record_letter
+from localcloud.runtime.invocation import LIMIT_ERROR
 
 if TYPE_CHECKING:
     from localcloud.behaviour import Behaviour
@@ -64,6 +65,7 @@ class Shipment:
         since: when it came, seconds since the epoch.
         request_id: of FC, which keeps it for all its tries; empty where each try has its own.
         tries: how many there were.
+        throttled: how often FC had no instance for it.
         queue: the queue that `held` is from.
         held: the messages of a queue that it is made of, until it is over.
     """
@@ -76,15 +78,17 @@ class Shipment:
     route: Route
     request_id: str = ""
     tries: int = 0
+    throttled: int = 0
     queue: str = ""
     held: tuple[MessageRecord, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """It is tried once more at that time."""
+    """It is tried once more at that time; `counted` says whether this try was one of those it has."""
 
     at: float
+    counted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +118,13 @@ def after(
     """
     route, age = shipment.route, now - shipment.since
     if isinstance(route, Queued):
-        first = behaviour.async_backoff_seconds
-        delay = None if invocation.ok else route.settings.retries.delay(shipment.tries, age, first)
+        first, retries = behaviour.async_backoff_seconds, route.settings.retries
+        if invocation.error_type == LIMIT_ERROR:
+            delay = retries.throttled_delay(shipment.throttled + 1, age, first)
+            if delay is not None:
+                return Again(now + delay, counted=False)
+            return Over("given up", _records(shipment, route, invocation, now, behaviour))
+        delay = None if invocation.ok else retries.delay(shipment.tries, age, first)
         if delay is not None:
             return Again(now + delay)
         letters = _records(shipment, route, invocation, now, behaviour)

@@ -28,16 +28,18 @@ OVERRIDES: Final = ("ENLIST_", "ALIBABA_CLOUD_")
 ENDPOINT: Final = "ENLIST_ENDPOINT_URL"
 """Tells functions where all services are."""
 
+ACCESS_KEY_ID: Final = "ALIBABA_CLOUD_ACCESS_KEY_ID"
+
 TEST_CREDENTIALS: Final = {
-    "ALIBABA_CLOUD_ACCESS_KEY_ID": "test",
+    ACCESS_KEY_ID: "test",
     "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "test",
 }
 """What the local cloud accepts until it is told otherwise."""
 
 
 def calling(url: str) -> dict[str, str]:
-    """A caller's environment whose functions call the local cloud at a URL, with its test credentials."""
-    return {**TEST_CREDENTIALS, ENDPOINT: url} if url else {**TEST_CREDENTIALS}
+    """A caller's environment whose functions call the local cloud at a URL."""
+    return {ENDPOINT: url} if url else {}
 
 
 def function_environment(spec: FunctionSpec, caller: Mapping[str, str]) -> dict[str, str]:

@@ -295,8 +295,8 @@ class FunctionProcess:
     def _launch(self, slot: Slot) -> Instance:
         slot.instance_id = f"c-{secrets.token_hex(16)}"
         environment = self.environment | {"FC_INSTANCE_ID": slot.instance_id}
-        if renewed := self._renewed():
-            environment |= dict(zip(CREDENTIAL_VARIABLES, renewed, strict=True))
+        given = dict(zip(CREDENTIAL_VARIABLES, self._renewed(), strict=False))
+        environment |= {name: value for name, value in given.items() if value}
         python = self._python() if callable(self._python) else self._python
         if self.spec.custom is not None:
             return CustomInstance(self.spec, environment, python, self._common_headers)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from localcloud.errors import Refusal
 from localcloud.function_spec import LATEST
-from localcloud.invoking import accepted_headers, read_options, refuse_not_started, report_headers
+from localcloud.invoking import accepted_headers, read_options, refuse_platform_error, report_headers
 from localcloud.message import Response
 from localcloud.services.fc.codes import missing
 
@@ -52,7 +52,7 @@ def refuse_other_version(qualifier: str, owner: str) -> None:
 def invocation(deliveries: Deliveries, spec: FunctionSpec, call: Call) -> Response | Work:
     """Starts a background invocation now; a synchronous one is the rest of the work."""
     # Only who has functions needs what runs them.
-    from localcloud.deployment import ClosedError  # noqa: PLC0415
+    from localcloud.runtime import ClosedError  # noqa: PLC0415
 
     options = read_options(call.headers)
     if len(call.content) > options.payload_limit:
@@ -71,11 +71,9 @@ def invocation(deliveries: Deliveries, spec: FunctionSpec, call: Call) -> Respon
             invoked = deliveries.deployment.run(spec.key, call.content, call.request_id)
         except ClosedError:
             raise missing("Function", spec.name) from None
-        refuse_not_started(invoked)
+        refuse_platform_error(invoked)
         headers = {
             "content-type": "application/json" if invoked.error_type else "application/octet-stream",
-            "x-fc-instance-id": invoked.instance_id,
-            "x-fc-invocation-duration": str(round(invoked.duration * 1000)),
             **report_headers(options, invoked, spec),
         }
         return Response(200, headers, invoked.payload)

@@ -5,23 +5,22 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from fctoolkit.errors import ConfigurationError
-from localcloud.deployment import ClosedError, Deployment
+from localcloud.deployment import Deployment
 from localcloud.function_spec import CustomRuntime
-from localcloud.runtime import FunctionProcess
+from localcloud.runtime import ClosedError
 from localcloud.runtime.interpreters import find, interpreter_for
 from localcloud.template import Template, read_template
 from localcloud.template_source import TemplateError
 from tests.support.runtime_functions import write_function
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,6 +58,19 @@ def handler(event, context):
     seen = {"event": event.decode(), "name": os.environ["FC_FUNCTION_NAME"]}
     return {"statusCode": 202, "body": json.dumps(seen)}
 """
+
+
+WAITING = """\
+import os, pathlib, time
+
+def handler(event, context):
+    folder = pathlib.Path(event.decode())
+    (folder / "begun").touch()
+    while not (folder / "go").exists():
+        time.sleep(0.01)
+    return str(os.getpid())
+"""
+"""Runs until it is told to go, by files in the folder that its event names."""
 
 
 @pytest.fixture(scope="module")
@@ -110,29 +122,19 @@ def test_unknown_functions(deployment: Deployment) -> None:
         deployment.invoke("third", b"")
 
 
-def test_a_closed_deployment_runs_nothing_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An invocation that had its turn when the functions were ended is waited for; later ones are refused."""
+def test_a_closed_deployment_runs_nothing_more(tmp_path: Path) -> None:
+    """An invocation that runs when the functions are ended is waited for; later ones are refused."""
     (tmp_path / "code").mkdir()
-    (tmp_path / "code" / "index.py").write_text(
-        "import os\n\ndef handler(event, context): return os.getpid()"
-    )
+    (tmp_path / "code" / "index.py").write_text(WAITING)
     (tmp_path / "s.yaml").write_text(TEMPLATE)
     deployment = Deployment(read_template(tmp_path / "s.yaml", environment={}, layer_folders=[]), {})
-    entered, go_on = Event(), Event()
-    invoke = FunctionProcess.invoke
-
-    def late(self: FunctionProcess, *given: Any, **named: Any) -> Any:
-        entered.set()
-        go_on.wait(20)
-        return invoke(self, *given, **named)
-
-    monkeypatch.setattr(FunctionProcess, "invoke", late)
     with ThreadPoolExecutor(2) as threads:
-        running = threads.submit(deployment.invoke, "first", b"")
-        assert entered.wait(20)
+        running = threads.submit(deployment.invoke, "first", str(tmp_path).encode())
+        until((tmp_path / "begun").exists)
         closing = threads.submit(deployment.close)
         wait([closing], timeout=0.2)
-        go_on.set()
+        assert not closing.done()
+        (tmp_path / "go").touch()
         closing.result(20)
         process = int(running.result(20).payload)
     with pytest.raises(ProcessLookupError):
@@ -157,20 +159,20 @@ def test_a_replaced_function(tmp_path: Path) -> None:
             return "old"
     """
     started = tmp_path / "started"
-    with Deployment(NOTHING, {"PATH": os.environ["PATH"]}) as deployment, ThreadPoolExecutor(1) as pool:
-        deployment.put(_one(tmp_path / "old", slow))
-        old = pool.submit(deployment.invoke, "one", str(started).encode())
-        while not started.exists():
-            time.sleep(0.01)
-        later: Future[bytes] = Future()
-        deployment.invoke_later(
-            "one", b"", request_id="1", then=lambda invocation: later.set_result(invocation.payload)
-        )
+    old: Future[bytes] = Future()
+    later: Future[bytes] = Future()
+    with Deployment(NOTHING, {"PATH": os.environ["PATH"]}) as deployment:
+        deployment.put(_one(tmp_path / "old", slow, reserved=1))
+        for event, told in ((str(started).encode(), old), (b"", later)):
+            deployment.invoke_later(
+                "one", event, request_id="1", then=lambda ended, told=told: told.set_result(ended.payload)
+            )
+        until(started.exists)
         deployment.put(_one(tmp_path / "new", "def handler(event, context): return 'new'"))
         assert not old.done()
         assert deployment.invoke("one", b"").payload == b"new"
         assert later.result(timeout=20) == b"new"
-        assert old.result().payload == b"old"
+        assert old.result(timeout=20) == b"old"
 
 
 def test_an_alias_runs_as_others(tmp_path: Path) -> None:

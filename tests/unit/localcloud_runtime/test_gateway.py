@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from localcloud import LocalCloud
 from localcloud.message import Request, Response
-from tests.support.echo_function import ACCOUNT, URL, decoded, echo_cloud
+from tests.support.echo_function import ACCOUNT, URL, decoded, echo_cloud, echo_deployment
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-    from localcloud import LocalCloud
+    from localcloud.deployment import Ended
 
 PUBLIC = f"app-open_1-{ACCOUNT}.cn-hangzhou.fcapp.run"
 
@@ -207,22 +211,29 @@ def test_the_end_of_the_logs(echo: LocalCloud) -> None:
     answer = ask(echo, query="do=log%20much", x_fc_log_type="Tail")
     logs = base64.b64decode(answer.headers["x-fc-log-result"])
     assert len(logs) == 4096
-    assert logs.endswith(f"FC Invoke End RequestId: {answer.headers['x-fc-request-id']}\n".encode())
+    assert re.search(
+        rf"FC Invoke End RequestId: {answer.headers['x-fc-request-id']}\n\n"
+        r"Duration: \d+\.\d\d ms, Billed Duration: \d+ ms, "
+        r"Memory Size: \d+ MB, Max Memory Used: \d+\.\d\d MB$",
+        logs.decode(),
+    )
     assert "x-fc-log-result" not in ask(echo).headers
 
 
-def test_a_caller_that_does_not_wait(echo: LocalCloud) -> None:
+def test_a_caller_that_does_not_wait(tmp_path: Path) -> None:
     """Async is a 202 without a body and with the task id; the function runs after it."""
-    answer = ask(echo, query="do=count", x_fc_invocation_type="Async", x_fc_async_task_id="task-1")
-    assert (answer.status, answer.body, answer.headers["x-fc-async-task-id"]) == (202, b"", "task-1")
-    again = ask(echo, query="do=count", x_fc_invocation_type="Async")
-    assert len(again.headers["x-fc-async-task-id"]) == 32
-    ids = [answer.headers["x-fc-request-id"], again.headers["x-fc-request-id"]]
-    for _ in range(200):
-        seen: list[str] = decoded(ask(echo, query="do=count").body)["seen"]
-        if set(ids) <= set(seen):
-            break
-    assert [one for one in seen if one in ids] == ids
+    ended: list[Ended] = []
+    with LocalCloud() as cloud, echo_deployment(tmp_path, ended=ended.append) as deployment:
+        cloud.deploy(deployment, URL)
+        answer = ask(cloud, x_fc_invocation_type="Async", x_fc_async_task_id="task-1")
+        assert (answer.status, answer.body, answer.headers["x-fc-async-task-id"]) == (202, b"", "task-1")
+        again = ask(cloud, x_fc_invocation_type="Async")
+        assert len(again.headers["x-fc-async-task-id"]) == 32
+        until(lambda: len(ended) == 2)
+    assert {one.invocation.request_id for one in ended} == {
+        answer.headers["x-fc-request-id"],
+        again.headers["x-fc-request-id"],
+    }
 
 
 def test_head_has_no_body(echo: LocalCloud) -> None:
