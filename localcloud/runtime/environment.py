@@ -8,6 +8,7 @@ Source: https://www.alibabacloud.com/help/en/functioncompute/fc/environment-vari
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Final
 
 from localcloud.runtime.folders import LocalFolders
@@ -47,15 +48,27 @@ def function_environment(spec: FunctionSpec, caller: Mapping[str, str]) -> dict[
     basics = {name: value for name, value in caller.items() if name in BASICS}
     overrides = {name: value for name, value in caller.items() if is_override(name)}
     own = dict(spec.environment)
+    folders = LocalFolders(spec.code, spec.layers)
     if spec.custom is not None:
-        folders = LocalFolders(spec.code, spec.layers)
         own = {name: folders.translate(value) for name, value in own.items()}
-    return basics | own | overrides | _fc_variables(spec)
+    return basics | _search_paths(folders, basics) | own | overrides | _fc_variables(spec)
 
 
 def is_override(name: str) -> bool:
     """Whether a variable of the caller stands above that of s.yaml."""
     return name == "LOG_LEVEL" or name.startswith(OVERRIDES)
+
+
+def _search_paths(folders: LocalFolders, basics: Mapping[str, str]) -> dict[str, str]:
+    """Where programs and shared libraries of the layers are found, as FC's images have it for /opt."""
+    programs, libraries = folders.in_layers("bin"), folders.in_layers("lib")
+    # FC's images have these before /opt/lib.
+    own = [str(folders.code), str(folders.code / "lib")]
+    paths = {
+        "PATH": [*programs, basics.get("PATH", os.defpath)] if programs else [],
+        "LD_LIBRARY_PATH": [*own, *libraries] if libraries else [],
+    }
+    return {name: os.pathsep.join(path) for name, path in paths.items() if path}
 
 
 def _fc_variables(spec: FunctionSpec) -> dict[str, str]:

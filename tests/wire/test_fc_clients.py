@@ -149,7 +149,9 @@ def test_the_end_of_the_logs(served: Served) -> None:
     for told in (headers, other):
         logs = base64.b64decode(told["x-fc-log-result"])
         assert len(logs) == 4096
-        assert logs.endswith(f"FC Invoke End RequestId: {told['x-fc-request-id']}\n".encode())
+        end, _, report = logs.decode().rpartition("\n\n")
+        assert end.endswith(f"FC Invoke End RequestId: {told['x-fc-request-id']}")
+        assert report.endswith(f"Max Memory Used: {float(told['x-fc-max-memory-usage']):.2f} MB")
 
 
 def test_errors_of_a_function(served: Served) -> None:

@@ -275,7 +275,8 @@ def test_headers_that_functions_cannot_set(echo: LocalCloud) -> None:
     }
     answer = answer_with(echo, {"statusCode": 201, "headers": headers, "body": "made"})
     assert (answer.status, answer.body) == (201, b"made")
-    assert set(answer.headers) == {"x-own", "x-fc-request-id", "date"}
+    told = {"request-id", "instance-id", "invocation-duration", "max-memory-usage"}
+    assert set(answer.headers) == {"x-own", "date", *(f"x-fc-{name}" for name in told)}
     assert "mine" not in answer.headers.values()
     inline = {"Content-Disposition": 'attachment; filename="a"'}
     answer = answer_with(echo, {"statusCode": 200, "headers": inline})
