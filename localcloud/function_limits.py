@@ -21,6 +21,15 @@ MEMORY_STEP: Final = 64
 LARGEST_INSTANCE_CONCURRENCY: Final = 200
 """Requests at once."""
 
+SYNC_PAYLOAD_BYTES: Final = 32 * 1024 * 1024
+"""Of an event and of a result, while the caller waits."""
+
+LIMIT_ERROR: Final = "ResourceExhausted"
+"""FC's code, with status 429, for a request that needs one instance more than there may be."""
+RESULT_ERROR: Final = "BadResponse"
+"""FC's code, with status 502, for a response that it does not pass on. It is documented for headers that are
+too large, for no result."""
+
 FUNCTION_NAME: Final = r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$"
 TRIGGER_NAME: Final = r"^[A-Za-z_][A-Za-z0-9_-]{0,127}$"
 VARIABLE_NAME: Final = r"^(?!FC_)[A-Za-z][A-Za-z0-9_]*$"

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from localcloud.errors import Refusal
-from localcloud.runtime.invocation import LIMIT_ERROR, RESULT_BYTES, RESULT_ERROR
+from localcloud.function_limits import LIMIT_ERROR, RESULT_ERROR, SYNC_PAYLOAD_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from localcloud.function_spec import FunctionSpec
     from localcloud.runtime import Invocation
 
-SYNC_PAYLOAD_BYTES: Final = RESULT_BYTES
 ASYNC_PAYLOAD_BYTES: Final = 128 * 1024
 LOG_TAIL_BYTES: Final = 4096
 PLATFORM_ERRORS: Final = {

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from localcloud.delivery.letters import Letter, event_letter, record_letter
-from localcloud.runtime.invocation import LIMIT_ERROR
+from localcloud.function_limits import LIMIT_ERROR
 
 if TYPE_CHECKING:
     from localcloud.behaviour import Behaviour

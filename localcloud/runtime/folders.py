@@ -35,7 +35,7 @@ class LocalFolders:
         return _CLOUD_PATH.sub(lambda found: os.pathsep.join(self._local(found[0])), text)
 
     def in_layers(self, *below_opt: str) -> list[str]:
-        """The local folders that stand for one beneath /opt, the first layer's first; those that are there."""
+        """The local folders that stand for one beneath /opt and are there, in the layers' order."""
         places = (_in_layer(layer, [*below_opt]) for layer in self.layers)
         return [str(place) for place in places if place is not None and place.is_dir()]
 

@@ -16,13 +16,6 @@ if TYPE_CHECKING:
 
 INVOCATION_ERROR: Final = "UnhandledInvocationError"
 INITIALIZATION_ERROR: Final = "InitializationError"
-LIMIT_ERROR: Final = "ResourceExhausted"
-"""FC's code, with status 429, for a request that needs one instance more than there may be."""
-RESULT_ERROR: Final = "BadResponse"
-"""FC's code for a response that it does not pass on; it is documented for headers that are too large."""
-
-RESULT_BYTES: Final = 32 * 1024 * 1024
-"""What a result may have, as what a synchronous request may have."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
 from fctoolkit.errors import ConfigurationError
+from localcloud.function_limits import LIMIT_ERROR, RESULT_ERROR, SYNC_PAYLOAD_BYTES
 from localcloud.runtime.bootstrap import CREDENTIAL_VARIABLES
 from localcloud.runtime.custom import CustomInstance
 from localcloud.runtime.environment import function_environment
@@ -20,9 +21,6 @@ from localcloud.runtime.instance import BuiltInInstance
 from localcloud.runtime.invocation import (
     INITIALIZATION_ERROR,
     INVOCATION_ERROR,
-    LIMIT_ERROR,
-    RESULT_BYTES,
-    RESULT_ERROR,
     Credentials,
     Invocation,
     error_payload,
@@ -178,9 +176,9 @@ class FunctionProcess:
             raise RuntimeError(f"{self.spec.key}: a slot without an instance was to serve a request")
         answer = self._run(slot, slot.instance, call, self.spec.timeout)
         error_type = "" if answer.reply.ok else INVOCATION_ERROR
-        if len(answer.reply.payload) > RESULT_BYTES:
+        if len(answer.reply.payload) > SYNC_PAYLOAD_BYTES:
             error_type = RESULT_ERROR
-            message = f"the result has {len(answer.reply.payload)} bytes; it may have {RESULT_BYTES}"
+            message = f"the result has {len(answer.reply.payload)} bytes; it may have {SYNC_PAYLOAD_BYTES}"
             answer = replace(answer, reply=Reply(ok=False, payload=error_payload(message, error_type)))
         return self._told(slot, answer, call.request_id, error_type, cold=cold)
 

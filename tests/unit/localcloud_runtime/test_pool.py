@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
@@ -15,12 +16,22 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from localcloud.runtime.pool import ClosedError, LimitError, Limits, Machine, Pool, Slot
 from tests.support.waiting import until
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 PER_REGION = 6
 
 
-def pool(machine: Machine, name: str = "one", *, most: int | None = None, concurrency: int = 1) -> Pool:
-    """A function that may have instances on a machine; nothing happens when one ends."""
-    made = Pool(name, "cn-hangzhou", most, concurrency, lambda _: None, lambda _: None)
+def pool(
+    machine: Machine,
+    name: str = "one",
+    *,
+    most: int | None = None,
+    concurrency: int = 1,
+    end: Callable[[Slot], None] = lambda _: None,
+) -> Pool:
+    """A function that may have instances on a machine; `end` is told of each that ends."""
+    made = Pool(name, "cn-hangzhou", most, concurrency, end, lambda _: None)
     machine.add(made)
     return made
 
@@ -117,21 +128,30 @@ TestInstances.settings = settings(max_examples=60, stateful_step_count=40, deadl
 def test_a_full_machine_loses_no_request() -> None:
     """With more requests than the machine can run, all are done, by as many instances as fit."""
     machine = Machine(Limits(processes=3, per_region=100))
-    pools = [pool(machine, str(number), concurrency=1 + number % 2) for number in range(4)]
-    most, done = 0, 0
     lock = threading.Lock()
-    chance = random.Random(0)  # noqa: S311 -- no secret
+    alive, most, done = 0, 0, 0
+
+    def ended(_: Slot) -> None:
+        nonlocal alive
+        with lock:
+            alive -= 1
 
     def request(one: Pool, seconds: float) -> None:
-        nonlocal most, done
-        slot = started(machine, one)
-        with lock:
-            most = max(most, sum(len(machine.slots(pool)) for pool in pools))
+        nonlocal alive, most, done
+        slot = machine.take(one)
+        if slot.instance_id == "":
+            slot.instance_id = "started"
+            with lock:
+                alive += 1
+                most = max(most, alive)
+            machine.started(slot)
         time.sleep(seconds)
         machine.give_back(slot)
         with lock:
             done += 1
 
+    pools = [pool(machine, str(number), concurrency=1 + number % 2, end=ended) for number in range(4)]
+    chance = random.Random(0)  # noqa: S311 -- no secret
     with ThreadPoolExecutor(24) as threads:
         asked = [threads.submit(request, chance.choice(pools), chance.uniform(0, 0.01)) for _ in range(200)]
         for one in asked:
