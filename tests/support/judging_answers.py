@@ -35,6 +35,9 @@ def judge(cloud: LocalCloud, request: Request, response: Response) -> None:
         assert "\r" not in value, shown
         value.encode("latin-1")
         assert name == name.lower(), shown
+    if request.method == "HEAD":
+        assert response.body == b"", shown
+        return
     assert (_error_of(service, response) if response.status >= 400 else "") == call["code"], shown
     if "json" in response.headers.get("content-type", ""):
         strict(response.body)
