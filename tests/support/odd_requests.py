@@ -148,6 +148,7 @@ def furnish(cloud: LocalCloud) -> None:
     nodes = [{"instance_id": "i-2"}]
     cloud.seed({**edge_seed(2, nodes=nodes), **search_seed({"connectedClusters": ["es-2"]}, {}, {})})
     seed_queue(cloud, b"a", b"{}")
+    cloud.seed({"oss": {"buckets": [{"Name": "default", "objects": [{"Key": "i-1", "Content": "AAAA"}]}]}})
 
 
 @st.composite
