@@ -54,10 +54,12 @@ def read(content: bytes) -> ET.Element:
 
 
 def _fields(fields: Mapping[str, str | int]) -> str:
-    # A carriage return would be read as a line feed.
-    return "".join(
-        f"<{name}>{escape(str(value), {chr(13): '&#13;'})}</{name}>" for name, value in fields.items()
-    )
+    return "".join(f"<{name}>{_text(str(value))}</{name}>" for name, value in fields.items())
+
+
+def _text(text: str) -> str:
+    """The text, escaped; an error may repeat what XML cannot hold. A carriage return would be a line feed."""
+    return escape(_FORBIDDEN.sub("\ufffd", text), {"\r": "&#13;"})
 
 
 def _answer(inner: str, status: int) -> Response:
