@@ -92,6 +92,11 @@ class Catalogue:
             pattern = re.compile(_PATH_PARAMETER.sub(r"(?P<\1>[^/]+)", operation.path))
             self._patterns.setdefault(operation.path.count("/"), []).append((pattern, operation))
 
+    @property
+    def actions(self) -> list[str]:
+        """The names of all actions, sorted."""
+        return sorted(self._operations)
+
     def has(self, action: str) -> bool:
         """Whether the vendor has an action of that name."""
         return action in self._operations

@@ -38,7 +38,7 @@ compares. The same scenarios run in process and over HTTP without a client, with
 | yes | called in a scenario; the answer was right, and the client's own models read it |
 | raw | called; the answer was right, but the client's models cannot read it and give it as it came |
 | no | a scenario that calls it failed |
-| | not called |
+| | not called: the client has no method for it, or no scenario calls it |
 """
 
 

@@ -269,9 +269,15 @@ def _request(package: str, model: str, given: dict[str, Any]) -> Any:
     missing = given.keys() - request.to_map().keys()
     if not missing:
         return request
-    # Some models take the body as one text.
-    whole = {name: value for name, value in given.items() if name not in missing}
-    return kind().from_map({**whole, "body": json.dumps({name: given[name] for name in missing})})
+    # The body is one field: a model of its own, or a text.
+    query = {name: value for name, value in given.items() if name not in missing}
+    body: Any = {name: value for name, value in given.items() if name in missing}
+    if inspect.signature(kind).parameters["body"].annotation == "str":
+        body = json.dumps(body)
+    request = kind().from_map({**query, "body": body})
+    unknown = set() if isinstance(body, str) else body.keys() - request.to_map()["body"].keys()
+    assert not unknown, f"{model} has no {', '.join(unknown)}"
+    return request
 
 
 def _headers(package: str, kind: str, headers: Mapping[str, str]) -> Any:

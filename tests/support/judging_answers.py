@@ -18,6 +18,8 @@ _ID_HEADERS = {
     "mns": "x-mns-request-id",
     "oss": "x-oss-request-id",
 }
+# Functions hold code, which no state shows: they are made by calls.
+_NO_SEED = ("fc",)
 _XML_SERVICES = frozenset({"mns", "oss"})
 
 
@@ -65,6 +67,8 @@ def judge_state(cloud: LocalCloud) -> None:
     """
     states = [cloud.state()]
     for _ in range(2):
+        for part in _NO_SEED:
+            states[-1].pop(part, None)
         with LocalCloud(now=cloud.clock.now()) as other:
             other.seed(strict(json.dumps(states[-1], allow_nan=False).encode()))
             states.append(other.state())
