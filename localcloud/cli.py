@@ -1,7 +1,7 @@
-"""The command `localcloud`: `serve` a small cloud on one port, `invoke` a function of an s.yaml.
+"""The command `localcloud`: `serve` a small cloud on one port, `invoke` a function, `replay` recorded calls.
 
-Exit codes: 0 all went well, 1 the function failed, 2 the command or a file was wrong. Results go to standard
-output, logs and notes to standard error.
+Exit codes: 0 all went well, 1 the function failed or an answer differs, 2 the command or a file was wrong.
+Results go to standard output, logs and notes to standard error.
 """
 
 from __future__ import annotations
@@ -49,8 +49,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.command == "serve" and options.tick and options.template is None:
         parser.error("--tick needs --template: it is the template's timers that fire")
+    if options.command == "serve" and options.replay and (options.template or options.seed or options.record):
+        parser.error("--replay answers from its file alone: it takes no --template, --seed or --record")
     environment = _caller_environment(os.environ, Path.cwd())
     try:
+        if options.command == "replay":
+            return _replay(options)
+        if options.command == "serve" and options.replay:
+            return _serve_recording(options)
         if options.command == "serve":
             return _serve(options, environment)
         return _invoke(options, environment)
@@ -80,6 +86,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="fire all timers of the template every so many seconds, whatever their schedules say",
     )
+    serve.add_argument("--record", type=Path, metavar="FILE", help="write every call there, as lines of JSON")
+    serve.add_argument(
+        "--replay", type=Path, metavar="FILE", help="answer from a file that --record wrote, and nothing else"
+    )
+    replay = commands.add_parser("replay", help="ask a new local cloud what a recording was asked; compare")
+    replay.add_argument("file", type=Path, metavar="FILE", help="what `serve --record` wrote")
+    replay.add_argument("--seed", type=Path, metavar="FILE", help="JSON file with what exists at the start")
     invoke = commands.add_parser("invoke", help="run a function of an s.yaml once")
     invoke.add_argument("function", metavar="FUNCTION", help="resource key, functionName or code folder")
     invoke.add_argument(
@@ -134,7 +147,7 @@ def _serve(options: argparse.Namespace, environment: dict[str, str]) -> int:
     if options.template:
         template = read_template(options.template, environment=environment)
     with ExitStack() as stack:
-        cloud = stack.enter_context(LocalCloud())
+        cloud = stack.enter_context(LocalCloud(record=options.record))
         if options.seed:
             cloud.seed(_seed(options.seed))
 
@@ -151,6 +164,33 @@ def _serve(options: argparse.Namespace, environment: dict[str, str]) -> int:
 
         serve(cloud, options.host, options.port, ready)
     return 0
+
+
+def _serve_recording(options: argparse.Namespace) -> int:
+    from localcloud.recording import Recording, read_recording  # noqa: PLC0415 - as in `_serve`
+    from localcloud.server import serve  # noqa: PLC0415
+
+    recording = Recording(read_recording(options.replay))
+
+    def ready(url: str) -> None:
+        print(f"localcloud ready at {url}, answering from {options.replay}", flush=True)
+
+    serve(recording, options.host, options.port, ready)
+    return 0
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from localcloud.cloud import LocalCloud  # noqa: PLC0415 - as in `_serve`
+    from localcloud.recording import read_recording  # noqa: PLC0415
+    from localcloud.replaying import replay  # noqa: PLC0415
+
+    calls = read_recording(options.file)
+    with LocalCloud(now=calls[0].at if calls else None, signed=False) as cloud:
+        if options.seed:
+            cloud.seed(_seed(options.seed))
+        difference = replay(calls, cloud)
+    print(difference or f"{len(calls)} calls, all answered as recorded")
+    return 1 if difference else 0
 
 
 def _seed(file: Path) -> JsonObject:

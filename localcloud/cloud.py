@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from localcloud.function_spec import FunctionSpec
     from localcloud.gateway import Gateway
     from localcloud.message import Request, Response
+    from localcloud.recording import Recorder
     from localcloud.runtime import Credentials
     from localcloud.services.base import Service
     from localcloud.signatures import Key
@@ -69,6 +70,7 @@ class LocalCloud:
         behaviour: times and documented variants, until a seed says otherwise.
         wall_clock: what the dates of signatures are judged by.
         signed: whether services look at signatures; a simulation saves the time.
+        record: a file into which every call is written as a line of JSON; what it held is gone.
 
     Attributes:
         clock: the state clock.
@@ -82,6 +84,7 @@ class LocalCloud:
         behaviour: Behaviour | None = None,
         wall_clock: Callable[[], float] = time.time,
         signed: bool = True,
+        record: Path | None = None,
     ) -> None:
         self.clock = StateClock(now)
         self._first_behaviour = behaviour or Behaviour()
@@ -93,6 +96,12 @@ class LocalCloud:
         self._gateway: Gateway | None = None
         self._deliveries: Deliveries | None = None
         self._own = contextlib.ExitStack()
+        self._recorder: Recorder | None = None
+        if record is not None:
+            # Only who records needs it.
+            from localcloud.recording import Recorder  # noqa: PLC0415
+
+            self._recorder = self._own.enter_context(Recorder(record))
         self._closed = False
         self.url = ""
         self._world = self._new_world()
@@ -147,6 +156,14 @@ class LocalCloud:
         """
         if self._closed:
             raise LocalCloudError("this local cloud is closed: it was used after its `with` block")
+        if self._recorder is None:
+            return self._handled(request)
+        at = self.clock.now()
+        response = self._handled(request)
+        self._recorder.write(request, response, at)
+        return response
+
+    def _handled(self, request: Request) -> Response:
         if self._gateway is not None and (place := self._gateway.place_of(request)) is not None:
             return self._gateway.handle(request, place)
         if request.path.startswith(CODE_PATH):

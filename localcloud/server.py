@@ -7,7 +7,7 @@ import contextlib
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import uvicorn
 from starlette.applications import Starlette
@@ -26,7 +26,19 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
     from starlette.types import Receive, Scope, Send
 
-    from localcloud.cloud import LocalCloud
+    from localcloud.clock import StateClock
+
+
+class Served(Protocol):
+    """What is served: a local cloud, or a recording of one."""
+
+    url: str
+    clock: StateClock
+
+    def handle(self, request: Request) -> Response:
+        """Answers one request."""
+        ...
+
 
 LOOPBACK = "127.0.0.1"
 SHUTDOWN_SECONDS = 2
@@ -37,13 +49,13 @@ MOST_REQUESTS = 1024
 its own to end: with few threads they would wait for each other."""
 
 
-def build_app(cloud: LocalCloud, extra_routes: Sequence[BaseRoute] = ()) -> Starlette:
+def build_app(cloud: Served, extra_routes: Sequence[BaseRoute] = ()) -> Starlette:
     """The ASGI application: the extra routes first, and the cloud at every other path."""
     return Starlette(routes=[*extra_routes, Mount("/", app=_CloudApp(cloud))])
 
 
 def serve(
-    cloud: LocalCloud,
+    cloud: Served,
     host: str,
     port: int,
     ready: Callable[[str], None],
@@ -69,7 +81,7 @@ def serve(
 
 
 @contextlib.contextmanager
-def running_server(cloud: LocalCloud, extra_routes: Sequence[BaseRoute] = ()) -> Iterator[str]:
+def running_server(cloud: Served, extra_routes: Sequence[BaseRoute] = ()) -> Iterator[str]:
     """Serves the cloud from a thread on a free loopback port, and gives its URL. Its clock stands still."""
     with _listening(LOOPBACK, 0) as listener:
         cloud.url = _url(listener)
@@ -89,7 +101,7 @@ def running_server(cloud: LocalCloud, extra_routes: Sequence[BaseRoute] = ()) ->
 class _CloudApp:
     """Turns ASGI requests into the cloud's, off the event loop: functions it starts call it again."""
 
-    def __init__(self, cloud: LocalCloud) -> None:
+    def __init__(self, cloud: Served) -> None:
         self._cloud = cloud
         self._threads = ThreadPoolExecutor(MOST_REQUESTS, "request")
 
