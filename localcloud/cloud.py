@@ -11,7 +11,7 @@ import functools
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Self
 
 from fctoolkit.errors import EventError
 from localcloud.admin import Admin, is_admin_path
@@ -20,22 +20,9 @@ from localcloud.behaviour import Behaviour
 from localcloud.clock import StateClock
 from localcloud.errors import LocalCloudError
 from localcloud.eventbridge import EventBus
-from localcloud.function_spec import DEFAULT_ACCOUNT_ID
-from localcloud.keys import TemporaryKeys
+from localcloud.making import Surroundings, new_world
 from localcloud.services.base import Moment
-from localcloud.services.cs.service import CsService
-from localcloud.services.elasticsearch.service import ElasticsearchService
-from localcloud.services.ens.model import Fleet
-from localcloud.services.ens.service import EnsService
 from localcloud.services.fc.archives import CODE_PATH, Archives
-from localcloud.services.fc.fc2 import Fc2Service
-from localcloud.services.fc.service import FcService
-from localcloud.services.mns.service import MnsService
-from localcloud.services.oss.model import DEFAULT_LOCATION, ObjectStore
-from localcloud.services.oss.service import OssService
-from localcloud.services.resourcemanager.service import ResourceManagerService
-from localcloud.services.sts.service import StsService
-from localcloud.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -50,12 +37,7 @@ if TYPE_CHECKING:
     from localcloud.message import Request, Response
     from localcloud.recording import Recorder
     from localcloud.runtime import Credentials
-    from localcloud.services.base import Service
-    from localcloud.signatures import Key
     from localcloud.transport import CloudTransport
-
-UPLOAD_ROLE: Final = f"acs:ram::{DEFAULT_ACCOUNT_ID}:role/aliyunfcuploadrole"
-"""Whom Function Compute lets a caller act for to upload code."""
 
 # Where events go while nothing is deployed. It has no rules, but is as strict about events as any bus.
 _EMPTY_BUS = EventBus(rules=(), account_id="", region="")
@@ -87,7 +69,6 @@ class LocalCloud:
         record: Path | None = None,
     ) -> None:
         self.clock = StateClock(now)
-        self._first_behaviour = behaviour or Behaviour()
         self._wall_clock = wall_clock
         self._archives = Archives()
         self._lock = threading.RLock()
@@ -104,7 +85,16 @@ class LocalCloud:
             self._recorder = self._own.enter_context(Recorder(record))
         self._closed = False
         self.url = ""
-        self._world = self._new_world()
+        self._surroundings = Surroundings(
+            behaviour=behaviour or Behaviour(),
+            now=self._now,
+            wall_clock=wall_clock,
+            deliveries=lambda: self._deliveries,
+            hosting=self.hosting,
+            archives=self._archives,
+            url=lambda: self.url,
+        )
+        self._world = new_world(self._surroundings)
 
     def __enter__(self) -> Self:
         return self
@@ -259,7 +249,7 @@ class LocalCloud:
             self._deliveries.reset()
             self._deliveries.deployment.restore()
         with self._lock:
-            self._world = self._new_world()
+            self._world = new_world(self._surroundings)
 
     def configure(self, **changes: FrozenJson) -> Behaviour:
         """Changes fields of the behaviour; SeedError naming the field when one is not valid."""
@@ -337,40 +327,8 @@ class LocalCloud:
             key = self._world.function_key(spec.role, spec.name, self._wall_clock())
         return Credentials(key.access_key_id, key.access_key_secret, key.security_token)
 
-    def _new_world(self) -> World:
-        fleet, queues, objects, keys = Fleet(), MnsService(), ObjectStore(), TemporaryKeys()
-
-        def behaviour() -> Behaviour:
-            return self.behaviour
-
-        services: list[Service] = [
-            CsService(fleet, behaviour),
-            EnsService(fleet, behaviour),
-            ElasticsearchService(behaviour),
-            FcService(
-                deliveries=lambda: self._deliveries,
-                hosting=self.hosting,
-                archives=self._archives,
-                objects=objects.content,
-                url=lambda: self.url,
-                behaviour=behaviour,
-            ),
-            Fc2Service(lambda: self._deliveries, self._upload_key, self._code_bucket),
-            queues,
-            OssService(objects),
-            ResourceManagerService(),
-            StsService(keys, self._wall_clock),
-        ]
-        named = {service.name: service for service in services}
-        return World(self._first_behaviour, named, queues, objects, keys)
-
-    def _code_bucket(self, name: str) -> None:
-        self._world.objects.create(name, DEFAULT_LOCATION, self.clock.now())
-
-    def _upload_key(self, seconds: float) -> Key:
-        return self._world.temporary_keys.issue(
-            now=self._wall_clock(), seconds=seconds, role_arn=UPLOAD_ROLE, session="upload"
-        )
+    def _now(self) -> float:
+        return self.clock.now()
 
     def _step(self, seconds: float) -> float:
         with self._lock:
