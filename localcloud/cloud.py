@@ -186,6 +186,10 @@ class LocalCloud:
         from localcloud.gateway import Gateway  # noqa: PLC0415
 
         deployment.use_credentials(self._credentials_for)
+        def told(record: DeliveryRecord) -> None:
+            self._world.tasks.tried(record, self.deliveries)
+            tried(record)
+
         queues = Queues(lambda: self._world.queues, self._lock, self.clock.now)
         self._deliveries = Deliveries(
             deployment,
@@ -193,7 +197,7 @@ class LocalCloud:
             now=self.clock.now,
             step=self._step,
             behaviour=lambda: self.behaviour,
-            tried=tried,
+            tried=told,
         )
         self._gateway = Gateway(self._deliveries, url, self._responder.check_trigger, lambda: self.behaviour)
         return self._gateway.functions()

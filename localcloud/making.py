@@ -13,6 +13,7 @@ from localcloud.services.ens.model import Fleet
 from localcloud.services.ens.service import EnsService
 from localcloud.services.fc.fc2 import Fc2Service
 from localcloud.services.fc.service import FcService
+from localcloud.services.fc.tasks import Tasks
 from localcloud.services.mns.service import MnsService
 from localcloud.services.oss.model import DEFAULT_LOCATION, ObjectStore
 from localcloud.services.oss.service import OssService
@@ -59,6 +60,7 @@ class Surroundings:
 def new_world(around: Surroundings) -> World:
     """A world without records, faults and calls."""
     fleet, queues, objects, keys = Fleet(), MnsService(), ObjectStore(), TemporaryKeys()
+    tasks = Tasks(around.now)
 
     def behaviour() -> Behaviour:
         return world.behaviour
@@ -77,6 +79,7 @@ def new_world(around: Surroundings) -> World:
             deliveries=around.deliveries,
             hosting=around.hosting,
             archives=around.archives,
+            tasks=tasks,
             objects=objects.content,
             url=around.url,
             behaviour=behaviour,
@@ -88,5 +91,5 @@ def new_world(around: Surroundings) -> World:
         StsService(keys, around.wall_clock),
     ]
     named = {service.name: service for service in services}
-    world = World(around.behaviour, named, queues, objects, keys)
+    world = World(around.behaviour, named, queues, objects, keys, tasks)
     return world

@@ -58,6 +58,13 @@ class Book:
         self.waiting.remove(first)
         return first.shipment
 
+    def forget(self, request_id: str) -> bool:
+        """Lets no shipment of FC with this id wait any more; whether one did."""
+        kept = [one for one in self.waiting if one.shipment.request_id != request_id]
+        found = len(kept) < len(self.waiting)
+        self.waiting = kept
+        return found
+
     def block(self, source: str) -> None:
         """Lets nothing of a rule or queue trigger be tried any more."""
         self.blocked.add(source)

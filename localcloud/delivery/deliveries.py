@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from localcloud.function_spec import FunctionSpec
     from localcloud.message import Request
 
+AGAIN: Final = "tried again at"
+
 LOOK_SECONDS: Final = 0.5
 """How often, in real time, is looked for what is due."""
 
@@ -58,6 +60,11 @@ class DeliveryRecord:
     invocation: Invocation
     tries: int = 1
     then: str = "delivered"
+
+    @property
+    def over(self) -> bool:
+        """Whether there will be no further try."""
+        return not self.then.startswith(AGAIN)
 
     def told(self) -> JsonObject:
         """The same in JSON, for who put the event on the bus."""
@@ -218,6 +225,11 @@ class Deliveries:
         with self._lock:
             self._book = Book()
 
+    def forget(self, request_id: str) -> bool:
+        """Makes no further try of an asynchronous invocation; whether one was waiting."""
+        with self._lock:
+            return self._book.forget(request_id)
+
     def state(self) -> JsonObject:
         """What waits for another try and what is lost, as `state` shows it."""
         with self._lock:
@@ -306,7 +318,7 @@ class Deliveries:
                         shipment = replace(shipment, tries=tries, throttled=throttled)
                     book.waiting.append(Waiting(follows.at, shipment, invocation.error_type))
                     self._queues.hold(shipment.held)
-                    then = f"tried again at {iso_time(follows.at)}"
+                    then = f"{AGAIN} {iso_time(follows.at)}"
                 else:
                     then = self._end(book, shipment, invocation, follows)
         return DeliveryRecord(shipment.source, shipment.function, invocation, shipment.tries, then)

@@ -365,6 +365,53 @@ def test_a_deployed_function_takes_the_place_of_a_templates(tmp_path: Path) -> N
         assert len(deployment.functions) == count
 
 
+def test_asynchronous_tasks(plane: ControlPlane) -> None:
+    """With `asyncTask`, background invocations are listed, followed through their retries, and stopped."""
+    code = """
+        def handler(event, context):
+            if event == b"fail":
+                raise ValueError("asked to")
+            return event
+    """
+    plane.create("one", code)
+    given = models.PutAsyncInvokeConfigInput(async_task=True, max_async_retry_attempts=1)
+    plane.client.put_async_invoke_config("one", models.PutAsyncInvokeConfigRequest(body=given))
+    for name in ("good", "fail", "stop"):
+        event_of = {"stop": b"fail"}.get(name, name.encode())
+        headers = {"x_fc_invocation_type": "Async", "x_fc_async_task_id": name}
+        status, told, _ = fc3_invoke(plane.url, "one", event_of, **headers)
+        assert (status, told["x-fc-async-task-id"]) == (202, name)
+
+    def task(name: str, *states: str) -> Any:
+        deadline = time.monotonic() + 20
+        while True:
+            found = plane.client.get_async_task("one", name, models.GetAsyncTaskRequest()).body
+            if found.status in states:
+                return found
+            assert time.monotonic() < deadline, f"{name} is {found.status}, not {states}"
+            time.sleep(0.02)
+
+    good = task("good", "Succeeded")
+    assert (good.task_payload, good.return_payload, good.already_retried_times) == ("good", "good", 0)
+    task("fail", "Retrying")
+    task("stop", "Retrying")
+    plane.client.stop_async_task("one", "stop", models.StopAsyncTaskRequest())
+    plane.cloud.advance(60)
+    failed, stopped = task("fail", "Failed"), task("stop", "Stopped")
+    assert "asked to" in failed.task_error_message
+    assert (failed.already_retried_times, stopped.already_retried_times) == (1, 0)
+    assert [one.status for one in failed.events] == ["Running", "Retrying", "Failed"]
+    listed = models.ListAsyncTasksRequest(sort_order_by_time="asc", limit=2)
+    page = plane.client.list_async_tasks("one", listed).body
+    assert ([one.task_id for one in page.tasks], page.next_token) == (["good", "fail"], "stop")
+    only = models.ListAsyncTasksRequest(status="Stopped")
+    assert [one.task_id for one in plane.client.list_async_tasks("one", only).body.tasks] == ["stop"]
+    with refused(404, "AsyncTaskNotFound"):
+        plane.client.get_async_task("one", "none", models.GetAsyncTaskRequest())
+    with refused(409, "AsyncTaskAlreadyExists"):
+        fc3_invoke(plane.url, "one", b"", x_fc_invocation_type="Async", x_fc_async_task_id="good")
+
+
 def test_a_python_that_is_missing(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the Python of a runtime is missing, invoking says how to get it; a variant has any run it."""
     monkeypatch.setattr(interpreters, "find", lambda version: None)

@@ -14,6 +14,8 @@ from localcloud.message import Response
 from localcloud.services.fc.codes import missing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from localcloud.delivery.deliveries import Deliveries
     from localcloud.deployment import Deployment
     from localcloud.function_spec import FunctionSpec
@@ -49,8 +51,16 @@ def refuse_other_version(qualifier: str, owner: str) -> None:
         raise missing("Version" if qualifier.isdecimal() else "Alias", qualifier, owner)
 
 
-def invocation(deliveries: Deliveries, spec: FunctionSpec, call: Call) -> Response | Work:
-    """Starts a background invocation now; a synchronous one is the rest of the work."""
+def invocation(
+    deliveries: Deliveries,
+    spec: FunctionSpec,
+    call: Call,
+    taken: Callable[[str], None] = lambda _: None,
+) -> Response | Work:
+    """Starts a background invocation now; a synchronous one is the rest of the work.
+
+    `taken` is told the task id of a background invocation before it starts.
+    """
     # Only who has functions needs what runs them.
     from localcloud.runtime import ClosedError  # noqa: PLC0415
 
@@ -63,6 +73,7 @@ def invocation(deliveries: Deliveries, spec: FunctionSpec, call: Call) -> Respon
             f"this one has {len(call.content)}.",
         )
     if options.background:
+        taken(options.task_id)
         deliveries.invoke_later(spec, call.content, call.request_id)
         return Response(202, accepted_headers(options, call.request_id))
 

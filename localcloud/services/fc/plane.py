@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from localcloud.services.fc.layers import Layers
     from localcloud.services.fc.model import Function, Functions
     from localcloud.services.fc.stage import Stage
+    from localcloud.services.fc.tasks import Tasks
 
 T = TypeVar("T")
 
@@ -39,6 +40,7 @@ class Plane:
 
     functions: Functions
     layers: Layers
+    tasks: Tasks
     archives: Archives
     stage: Stage
     objects: Callable[[str, str], bytes | None]

@@ -25,6 +25,7 @@ from localcloud.services.fc.plane import Plane, qualifier_of
 from localcloud.services.fc.settings import SettingActions
 from localcloud.services.fc.stage import Stage, spec_of
 from localcloud.services.fc.tags import TagActions
+from localcloud.services.fc.tasks import TaskActions
 from localcloud.services.fc.triggers import TriggerActions, trigger_record
 from localcloud.services.fc.versions import VersionActions
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from localcloud.services.base import Call, Handler, Moment, Work
     from localcloud.services.fc.archives import Archives
     from localcloud.services.fc.model import Function
+    from localcloud.services.fc.tasks import Tasks
 
 
 class FcService:
@@ -46,6 +48,7 @@ class FcService:
         deliveries: the ways to the functions; None while nothing is deployed.
         hosting: the same; makes them when nothing is deployed.
         archives: the zips that were uploaded; they outlive this service.
+        tasks: the background invocations that can be asked about.
         objects: the bytes of an object of OSS, by bucket and name; None when there is none.
         url: where the local cloud is served; empty while it is not.
         behaviour: the variants in force.
@@ -61,6 +64,7 @@ class FcService:
         deliveries: Callable[[], Deliveries | None],
         hosting: Callable[[], Deliveries],
         archives: Archives,
+        tasks: Tasks,
         objects: Callable[[str, str], bytes | None],
         url: Callable[[], str],
         behaviour: Callable[[], Behaviour],
@@ -68,8 +72,11 @@ class FcService:
         self._current = deliveries
         functions = Functions()
         stage = Stage(functions, hosting, behaviour)
-        self._plane = Plane(functions, Layers(), archives, stage, objects, url)
-        groups = (FunctionActions, LayerActions, TriggerActions, VersionActions, SettingActions, TagActions)
+        self._plane = Plane(functions, Layers(), tasks, archives, stage, objects, url)
+        groups = (
+            *(FunctionActions, LayerActions, TriggerActions, VersionActions),
+            *(SettingActions, TagActions, TaskActions),
+        )
         self.actions: Mapping[str, Handler] = {
             **{name: action for group in groups for name, action in group(self._plane).actions.items()},
             "InvokeFunction": self._invoke_function,
@@ -139,4 +146,8 @@ class FcService:
             spec_of(function, version),
             asynchronous=setting.settings if setting is not None else AsyncSettings(),
         )
-        return invocation(deliveries, spec, call)
+        if setting is None or setting.record.get("asyncTask") is not True:
+            return invocation(deliveries, spec, call)
+        return invocation(
+            deliveries, spec, call, lambda task_id: self._plane.tasks.begin(function, task_id, call)
+        )

@@ -44,6 +44,10 @@ class Stage:
         self._behaviour = behaviour
         self._shown: dict[str, dict[str, FunctionSpec]] = {}
 
+    def deliveries(self) -> Deliveries:
+        """The ways to the functions that run."""
+        return self._hosting()
+
     def key_for(self, region: str, name: str) -> str:
         """The key of a new function: that of a template's function whose place it takes, or its name.
 
