@@ -186,6 +186,7 @@ class LocalCloud:
         from localcloud.gateway import Gateway  # noqa: PLC0415
 
         deployment.use_credentials(self._credentials_for)
+
         def told(record: DeliveryRecord) -> None:
             self._world.tasks.tried(record, self.deliveries)
             tried(record)

@@ -156,6 +156,10 @@ class Deployment:
         """How many provisioned instances of a function are ready; ClosedError when it was removed."""
         return self._of(key).process.provisioned
 
+    def instances(self, key: str) -> dict[str, float]:
+        """The ids of a function's instances, and since when there are; ClosedError when it was removed."""
+        return self._of(key).process.instances
+
     def use_credentials(self, credentials: Callable[[FunctionSpec], Credentials | None]) -> None:
         """Says with which key each function makes its calls, asked anew at each request.
 

@@ -62,6 +62,7 @@ class Slot:
         held: the bytes of memory that were last seen in it.
         memory: the most bytes that were seen in it, since it last had no request.
         highest: the most bytes that its process has had at any time.
+        since: when it was taken, seconds since the epoch.
     """
 
     pool: Pool
@@ -74,6 +75,7 @@ class Slot:
     held: int = 0
     memory: int = 0
     highest: int = 0
+    since: float = field(default_factory=time.time)
 
 
 @dataclass(eq=False, slots=True)

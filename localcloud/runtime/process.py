@@ -103,6 +103,11 @@ class FunctionProcess:
         """How many provisioned instances are ready."""
         return sum(slot.provisioned and slot.ready for slot in self._machine.slots(self._pool))
 
+    @property
+    def instances(self) -> dict[str, float]:
+        """The ids of the instances that take requests, and since when there were, seconds since the epoch."""
+        return {slot.instance_id: slot.since for slot in self._machine.slots(self._pool) if slot.ready}
+
     def invoke(self, payload: bytes | Request, *, request_id: str | None = None) -> Invocation:
         """Runs the function on an event, or on an HTTP request when it `takes_http`.
 

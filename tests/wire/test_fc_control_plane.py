@@ -228,6 +228,37 @@ def test_settings(plane: ControlPlane) -> None:
     assert client.get_provision_config("one", models.GetProvisionConfigRequest()).body.function_arn is None
 
 
+def test_instances(plane: ControlPlane) -> None:
+    """Provisioned instances come up by themselves and are listed by version, as those of requests are."""
+    plane.create("one", "def handler(event, context): return context.function.qualifier")
+    plane.publish("one")
+    plane.invoke("one")
+    given = models.PutProvisionConfigInput(target=2)
+    plane.client.put_provision_config("one", models.PutProvisionConfigRequest(body=given, qualifier="1"))
+    asked = models.GetProvisionConfigRequest(qualifier="1")
+    deadline = time.monotonic() + 20
+    while plane.client.get_provision_config("one", asked).body.current != 2:
+        assert time.monotonic() < deadline, "two instances did not come up within 20 seconds"
+        time.sleep(0.02)
+
+    plane.alias("one", "live", "1")
+    plane.client.put_provision_config("one", models.PutProvisionConfigRequest(body=given, qualifier="live"))
+    (spec,) = (one for one in plane.cloud.deliveries.deployment.functions if one.key == "one@1")
+    assert spec.provisioned == 4
+    plane.client.delete_provision_config("one", models.DeleteProvisionConfigRequest(qualifier="live"))
+
+    def listed(qualifier: str | None) -> list[Any]:
+        request = models.ListInstancesRequest(qualifier=qualifier, with_all_active=True)
+        return plane.client.list_instances("one", request).body.instances
+
+    assert sorted(one.version_id for one in listed(None)) == ["1", "1", "LATEST"]
+    assert {one.version_id for one in listed("1")} == {"1"}
+    (latest,) = listed("LATEST")
+    _, headers, _ = fc3_invoke(plane.url, "one", b"")
+    assert headers["x-fc-instance-id"] == latest.instance_id
+    assert abs(latest.created_time_ms / 1000 - time.time()) < 60
+
+
 def test_a_failed_asynchronous_invocation(plane: ControlPlane) -> None:
     """One that fails for good is put where the setting of its qualifier says."""
     plane.create("one", "def handler(event, context): raise ValueError('asked to')")

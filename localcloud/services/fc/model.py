@@ -196,10 +196,21 @@ class Function:
                 return version
         return alias.version
 
-    def provisioned(self, qualifier: str) -> int:
-        """Instances that are started beforehand."""
-        provision = self.provisions.get(qualifier, {})
-        target = provision.get("target")
+    def version_of(self, qualifier: str) -> str:
+        """The version that a qualifier means, of an alias that without its weights."""
+        alias = self.aliases.get(qualifier)
+        return qualifier if alias is None else alias.version
+
+    def provisioned(self, version: str) -> int:
+        """Instances that are started beforehand, for a version and for the aliases that name it."""
+        return sum(
+            self._asked_for(qualifier)
+            for qualifier in (version, *self.aliases)
+            if self.version_of(qualifier) == version
+        )
+
+    def _asked_for(self, qualifier: str) -> int:
+        target = self.provisions.get(qualifier, {}).get("target")
         least = self.scalings.get(qualifier, {}).get("minInstances")
         return max((one for one in (target, least) if isinstance(one, int)), default=0)
 

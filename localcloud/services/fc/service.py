@@ -13,6 +13,7 @@ from localcloud.errors import Refusal, SeedError
 from localcloud.message import Response, json_response
 from localcloud.services.fc.codes import FC_CODES
 from localcloud.services.fc.functions import FunctionActions, function_record
+from localcloud.services.fc.instances import InstanceActions
 from localcloud.services.fc.invocation import (
     invocation,
     refuse_nothing_deployed,
@@ -75,7 +76,7 @@ class FcService:
         self._plane = Plane(functions, Layers(), tasks, archives, stage, objects, url)
         groups = (
             *(FunctionActions, LayerActions, TriggerActions, VersionActions),
-            *(SettingActions, TagActions, TaskActions),
+            *(SettingActions, TagActions, TaskActions, InstanceActions),
         )
         self.actions: Mapping[str, Handler] = {
             **{name: action for group in groups for name, action in group(self._plane).actions.items()},

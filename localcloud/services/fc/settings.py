@@ -139,12 +139,12 @@ class SettingActions:
         sent = {key: value for key, value in call.body.items() if value is not None}
         function.provisions[qualifier] = {**sent, "target": target}
         self._plane.stage.show(function)
-        return json_response(_provision_record(function, qualifier))
+        return json_response(self._provision_record(function, qualifier))
 
     def _get_provision(self, call: Call) -> Response:
         function, qualifier = self._meant(call)
         set_there = qualifier in function.provisions
-        return json_response(_provision_record(function, qualifier) if set_there else {})
+        return json_response(self._provision_record(function, qualifier) if set_there else {})
 
     def _delete_provision(self, call: Call) -> Response:
         function, qualifier = self._meant(call)
@@ -153,19 +153,19 @@ class SettingActions:
         return DONE
 
     def _list_provisions(self, call: Call) -> Response:
-        return self._listed(call, "provisionConfigs", lambda one: one.provisions, _provision_record)
+        return self._listed(call, "provisionConfigs", lambda one: one.provisions, self._provision_record)
 
     def _put_scaling(self, call: Call) -> Response:
         function, qualifier = self._meant(call)
         checked_input(_Scaling, call.body)
         function.scalings[qualifier] = {key: one for key, one in call.body.items() if one is not None}
         self._plane.stage.show(function)
-        return json_response(_scaling_record(function, qualifier))
+        return json_response(self._scaling_record(function, qualifier))
 
     def _get_scaling(self, call: Call) -> Response:
         function, qualifier = self._meant(call)
         set_there = qualifier in function.scalings
-        return json_response(_scaling_record(function, qualifier) if set_there else {})
+        return json_response(self._scaling_record(function, qualifier) if set_there else {})
 
     def _delete_scaling(self, call: Call) -> Response:
         function, qualifier = self._meant(call)
@@ -174,7 +174,7 @@ class SettingActions:
         return DONE
 
     def _list_scalings(self, call: Call) -> Response:
-        return self._listed(call, "scalingConfigs", lambda one: one.scalings, _scaling_record)
+        return self._listed(call, "scalingConfigs", lambda one: one.scalings, self._scaling_record)
 
     def _create_binding(self, call: Call) -> Response:
         function, vpc = self._plane.function(call), call.body.get("vpcId")
@@ -193,6 +193,25 @@ class SettingActions:
             raise missing("VpcBinding", vpc, f"function '{function.name}'")
         function.vpcs.remove(vpc)
         return DONE
+
+    def _provision_record(self, function: Function, qualifier: str) -> JsonObject:
+        record = function.provisions[qualifier]
+        ready = self._ready(function, qualifier, record["target"])
+        return {**record, "functionArn": function.arn(qualifier), "current": ready}
+
+    def _scaling_record(self, function: Function, qualifier: str) -> JsonObject:
+        record = function.scalings[qualifier]
+        target = record.get("minInstances", 0)
+        counts: JsonObject = {
+            "currentInstances": self._ready(function, qualifier, target),
+            "targetInstances": target,
+        }
+        return {**record, "functionArn": function.arn(qualifier), **counts}
+
+    def _ready(self, function: Function, qualifier: str, target: JsonValue) -> int:
+        """How many of the instances that were asked for are there. A version shares them with its aliases."""
+        ready = self._plane.stage.provisioned(function, qualifier)
+        return min(ready, target) if isinstance(target, int) else 0
 
     def _meant(self, call: Call) -> tuple[Function, str]:
         """The function and the version or alias of it that a setting is for; refuses what is not there."""
@@ -224,16 +243,3 @@ def _async_record(function: Function, qualifier: str) -> JsonObject:
 
 def _concurrency_record(function: Function, qualifier: str) -> JsonObject:
     return {"functionArn": function.arn(qualifier), "reservedConcurrency": function.reserved}
-
-
-def _provision_record(function: Function, qualifier: str) -> JsonObject:
-    """Instances are there as soon as they are asked for, since they start with the first request."""
-    record = function.provisions[qualifier]
-    return {**record, "functionArn": function.arn(qualifier), "current": record["target"]}
-
-
-def _scaling_record(function: Function, qualifier: str) -> JsonObject:
-    record = function.scalings[qualifier]
-    count: JsonValue = record.get("minInstances", 0)
-    counts: JsonObject = {"currentInstances": count, "targetInstances": count}
-    return {**record, "functionArn": function.arn(qualifier), **counts}

@@ -82,6 +82,20 @@ class Stage:
         for key in self._shown.pop(function.key, {}):
             deployment.remove(key)
 
+    def instances(self, function: Function, version: str) -> dict[str, float]:
+        """The ids of a version's instances and since when they are there; none for what is not run here."""
+        key = function.key_of(version)
+        if key not in self._shown.get(function.key, {}):
+            return {}
+        return self._hosting().deployment.instances(key)
+
+    def provisioned(self, function: Function, qualifier: str) -> int:
+        """How many provisioned instances of the version that a qualifier means are ready."""
+        key = function.key_of(function.version_of(qualifier))
+        if key not in self._shown.get(function.key, {}):
+            return 0
+        return self._hosting().deployment.provisioned(key)
+
     def _put_alias(self, deployment: Deployment, function: Function, spec: FunctionSpec) -> None:
         name = spec.version
 
