@@ -49,6 +49,7 @@ class Wanted:
         access: the credentials that the template names for it.
         concurrency: `reservedConcurrency`, None when it has none.
         triggers: what is compared of each trigger, by its name and the key in the template.
+        props: all that the template says of it.
     """
 
     key: str
@@ -57,6 +58,7 @@ class Wanted:
     access: str
     concurrency: JsonValue
     triggers: Mapping[str, Mapping[str, JsonValue]]
+    props: JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,7 @@ def _wanted(key: str, access: str, props: JsonValue) -> Wanted:
         access,
         _at(function, "concurrencyConfig", "reservedConcurrency"),
         _triggers(function),
+        function,
     )
 
 

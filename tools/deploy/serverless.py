@@ -6,7 +6,7 @@ import json
 import os
 import re
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from fctoolkit.errors import ToolkitError
@@ -39,10 +39,14 @@ class ServerlessDevs:
     Attributes:
         program: its path or name.
         access: name of the credentials that `s config add` keeps; empty for those of the environment.
+        environment: what it runs in; by default that of this process.
+        quiet: nothing that it says is shown, unless it fails.
     """
 
     program: str
     access: str = ""
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
+    quiet: bool = False
 
     def run(self, *words: str, variables: Mapping[str, str] | None = None, quiet: bool = False) -> str:
         """What it says, without colours; shown as it comes unless `quiet`.
@@ -50,11 +54,12 @@ class ServerlessDevs:
         Raises DeployError, with all that was not shown yet, when it ends with an error.
         """
         access = ["--access", self.access] if self.access else []
+        quiet = quiet or self.quiet
         lines: list[str] = []
         try:
             with subprocess.Popen(  # noqa: S603 -- the operator's own tool
                 [self.program, *words, *access],
-                env={**os.environ, **(variables or {})},
+                env={**self.environment, **(variables or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
