@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,11 +13,14 @@ from localcloud.template_references import References
 from localcloud.template_resources import resolved_props, resources
 from localcloud.template_source import load
 from tests.support.product import ROOT
-from tests.support.programs import missing, requires
+from tests.support.programs import requires
 from tests.support.s_yaml import STORE
+from tests.support.serverless_devs import home_with_component
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 VARIANTS = sorted(path.name for path in ROOT.glob("s*.yaml"))
-COMPONENT = ".s/components/devsapp.cn/v3/fc3"
 KEYS = {"AccountID": "1234567890123456", "AccessKeyID": "test", "AccessKeySecret": "test"}
 UNRESOLVED = "${config('AccountID')}"
 """What `s preview` leaves as it is written: only credentials tell the account."""
@@ -74,13 +75,7 @@ def test_without_its_store_nothing_is_read(tmp_path: Path) -> None:
 @pytest.fixture
 def with_component(tmp_path: Path) -> Path:
     """A home for `s` that has the component fc3, when this machine has it."""
-    own = Path(os.environ.get("serverless_devs_config_home") or Path.home())  # noqa: SIM112 -- as `s` spells it
-    if not (own / COMPONENT / ".s.lock").exists():
-        missing(
-            "fc3", "Serverless Devs fetches this component when it first deploys; any `./dev deploy` will do"
-        )
-    shutil.copytree(own / COMPONENT, tmp_path / COMPONENT)
-    return tmp_path
+    return home_with_component(tmp_path)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
