@@ -193,8 +193,7 @@ class Recording:
         if answers is None:
             message = f"{asked} is not in the recording with these parameters and this body"
         else:
-            times = f"{answers.recorded} times with these parameters and this body"
-            message = f"{asked} was recorded {times}, and is asked for once more"
+            message = f"{asked}: the recording has {answers.recorded} of these calls, and all were answered"
         return json_response({"code": "LocalCloud.NotRecorded", "message": message}, 404)
 
     def advance(self, seconds: float) -> float:

@@ -134,7 +134,7 @@ def test_what_was_not_recorded_is_told(file: Path) -> None:
     assert (other.status_code, other.json()["code"]) == (404, "LocalCloud.NotRecorded")
     assert "POST /clusters/c1/attach (AttachInstances) is not in the recording" in other.json()["message"]
     assert client.attach("i-1").status_code == 202
-    assert "recorded 1 times" in client.attach("i-1").json()["message"]
+    assert "has 1 of these calls" in client.attach("i-1").json()["message"]
     assert client.ens("DescribeInstances").status_code == 404
 
 
@@ -187,6 +187,17 @@ def _replayed(file: Path, cloud: LocalCloud | None = None) -> str:
 def test_a_new_cloud_answers_as_the_recorded_one(file: Path) -> None:
     """Ids and times may differ: what one call made is asked for by its new id later."""
     _record(file)
+    assert _replayed(file) == "None"
+
+
+def test_a_recording_of_a_followed_clock_is_replayed(file: Path) -> None:
+    """What was asked of the clock is no difference: the new cloud's goes on as the recorded one did."""
+    with LocalCloud(record=file) as cloud:
+        http = httpx2.Client(transport=cloud.transport)
+        http.post(f"{BASE}/clock", json={"follow": True})
+        http.post(f"{BASE}/seed", json=edge_seed())
+        http.get(f"{BASE}/clock")
+        CloudClient(cloud).ens("DescribeInstances")
     assert _replayed(file) == "None"
 
 
