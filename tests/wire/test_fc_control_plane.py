@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # The vendor's clients leave their sockets to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
+DOMAIN = "one-1234567890123456.cn-hangzhou.fcapp.run"
 NEW = "def handler(event, context): return 'new'"
 
 
@@ -89,6 +90,30 @@ def test_an_http_trigger(plane: ControlPlane) -> None:
     assert httpx2.get(made.http_trigger.url_internet).text == "over HTTP"
     plane.client.delete_trigger("one", "web")
     assert httpx2.get(made.http_trigger.url_internet).status_code == 404
+
+
+def test_an_http_trigger_of_an_alias(plane: ControlPlane) -> None:
+    """Each version and alias has an HTTP trigger of its own, at an address of its own."""
+    plane.create("one", "def handler(event, context): return context.function.qualifier")
+    plane.publish("one")
+    plane.alias("one", "live", "1")
+    config = {"authType": "anonymous", "methods": ["GET"]}
+    said = {}
+    for qualifier in ("LATEST", "1", "live"):
+        made = plane.trigger("one", f"web-{qualifier}", "http", config, qualifier=qualifier)
+        said[qualifier] = httpx2.get(made.http_trigger.url_internet).text
+    assert said == {"LATEST": "LATEST", "1": "1", "live": "1"}
+    assert httpx2.get(f"{plane.url}/", headers={"host": DOMAIN}).text == "LATEST"
+
+
+def test_triggers_of_a_function_that_must_not_be_invoked(plane: ControlPlane) -> None:
+    """While invoking is disabled nothing runs, whoever asks; afterwards it does again."""
+    plane.create("one", NEW)
+    made = plane.trigger("one", "web", "http", {"authType": "anonymous", "methods": ["GET"]})
+    plane.client.disable_function_invocation("one", models.DisableFunctionInvocationRequest())
+    assert httpx2.get(made.http_trigger.url_internet).status_code == 429
+    plane.client.enable_function_invocation("one")
+    assert httpx2.get(made.http_trigger.url_internet).text == "new"
 
 
 def test_a_reset_forgets(plane: ControlPlane) -> None:

@@ -112,15 +112,19 @@ class FunctionActions:
 
     def _disable(self, call: Call) -> Response:
         reason = call.body.get("reason")
-        self._plane.function(call).restriction = {
+        function = self._plane.function(call)
+        function.restriction = {
             "disable": True,
             "reason": reason if isinstance(reason, str) else "",
             "lastModifiedTime": stamp(call.moment.now),
         }
+        self._plane.stage.show(function)
         return json_response({"success": True})
 
     def _enable(self, call: Call) -> Response:
-        self._plane.function(call).restriction = None
+        function = self._plane.function(call)
+        function.restriction = None
+        self._plane.stage.show(function)
         return json_response({"success": True})
 
 

@@ -146,7 +146,8 @@ def spec_of(function: Function, qualifier: str) -> FunctionSpec:
         spec,
         version=qualifier,
         code_checksum=snapshot.archive.checksum,
-        reserved=function.reserved,
+        # Nothing runs of a function that must not be invoked, whoever asks.
+        reserved=function.reserved if function.restriction is None else 0,
         provisioned=function.provisioned(qualifier),
         asynchronous=setting.settings if setting is not None else AsyncSettings(),
         triggers=_triggers(function, qualifier),
