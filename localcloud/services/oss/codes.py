@@ -31,6 +31,7 @@ OSS_CODES: Final[ErrorCodes] = MappingProxyType(
         "InvalidSecurityToken.MismatchWithAccessKey": (403, "InvalidSecurityToken"),
         "SignatureDoesNotMatch": (403, "SignatureDoesNotMatch"),
         "UnsupportedHTTPMethod": (405, "MethodNotAllowed"),
+        "Throttling.User": (503, "TotalQpsLimitExceeded"),
     }
 )
 
@@ -46,6 +47,7 @@ MESSAGES: Final[Mapping[str, str]] = MappingProxyType(
             "The request signature we calculated does not match the signature you provided. "
             "Check your key and signing method."
         ),
+        "TotalQpsLimitExceeded": "Max total qps limit is exceeded",
     }
 )
 """What OSS says where its gateway has a code of its own."""

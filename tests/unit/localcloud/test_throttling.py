@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import httpx2
 import pytest
 
-from localcloud import Fault
+from localcloud import Fault, LocalCloud
 from localcloud.errors import SeedError
 from tests.support.cloud_client import CloudClient, Signer
-
-if TYPE_CHECKING:
-    import httpx2
-
-    from localcloud import LocalCloud
 
 
 def _limit(cloud: LocalCloud, action: str = "DescribeUserQuota", service: str = "cs", **fields: Any) -> None:
@@ -98,6 +94,17 @@ def test_each_service_has_its_own_refusal(
     code = told.get("code") or told["Code"]
     assert (answers[1].status_code, code, "x-acs-retry-after" in answers[1].headers) == expected
     assert cloud.calls[-1]["code"] == code
+
+
+def test_object_storage_has_its_own_refusal() -> None:
+    """OSS answers in XML, with a code of its own and no time."""
+    cloud = LocalCloud(signed=False)
+    cloud.configure(limits=[{"service": "oss", "per_second": 1}])
+    with httpx2.Client(transport=cloud.transport) as http:
+        answers = [http.get("http://none.oss-cn-hangzhou.aliyuncs.com/file") for _ in range(2)]
+    assert answers[0].status_code == 404
+    assert (answers[1].status_code, "x-acs-retry-after" in answers[1].headers) == (503, False)
+    assert "<Code>TotalQpsLimitExceeded</Code>" in answers[1].text
 
 
 def test_status_and_code_can_be_others(cloud: LocalCloud) -> None:
