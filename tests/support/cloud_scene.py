@@ -28,13 +28,13 @@ OFFICIAL: Final = "official"
 OFFICIAL_OLDER: Final = "official, HMAC-SHA1"
 CORE: Final = "core"
 
-_TEA = frozenset({"cs", "ens", "elasticsearch", "eventbridge", "fc"})
+_COMMON = frozenset({"cs", "elasticsearch", "ens", "eventbridge", "fc", "sts"})
 MODES: Final[Mapping[str, frozenset[str]]] = {
-    IN_PROCESS: _TEA | {"fc2", "mns"},
-    OVER_HTTP: _TEA | {"fc2", "mns"},
-    OFFICIAL: _TEA | {"fc2", "mns"},
-    OFFICIAL_OLDER: _TEA,
-    CORE: _TEA,
+    IN_PROCESS: _COMMON | {"fc2", "mns", "oss", "resourcemanager"},
+    OVER_HTTP: _COMMON | {"fc2", "mns", "oss", "resourcemanager"},
+    OFFICIAL: _COMMON | {"fc2", "mns", "oss"},
+    OFFICIAL_OLDER: _COMMON | {"oss"},
+    CORE: _COMMON | {"resourcemanager"},
 }
 """The modes, with the services that each can call: without a vendor's client, and with them."""
 OF_CLIENTS: Final = (OFFICIAL, OFFICIAL_OLDER, CORE)

@@ -14,7 +14,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-import fc2
 from alibabacloud_tea_openapi.exceptions import AlibabaCloudException
 from alibabacloud_tea_openapi.utils_models import Config
 from aliyunsdkcore.acs_exception.exceptions import ClientException as CoreClientException
@@ -24,19 +23,16 @@ from aliyunsdkcore.client import AcsClient
 from aliyunsdkcore.request import CommonRequest
 from darabonba.exceptions import UnretryableException
 from darabonba.runtime import RuntimeOptions
-from fc2.fc_exceptions import FcError
-from mns.account import Account
-from mns.mns_exception import MNSClientException, MNSServerException
-from mns.queue import Message
 from requests.exceptions import RequestException
 
 from localcloud import catalogue
 from tests.support.cloud_modes import CONTENT, HEADERS, NO_ANSWER, UNREADABLE, Answer, query_of
+from tests.support.cloud_sdk_own import Fc2Caller, ObjectCaller, QueueCaller
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    from tests.support.cloud_modes import Keys
+    from tests.support.cloud_modes import Caller, Keys
 
 TEA_CLIENTS = {
     "cs": "alibabacloud_cs20151215",
@@ -44,10 +40,9 @@ TEA_CLIENTS = {
     "elasticsearch": "alibabacloud_elasticsearch20170613",
     "eventbridge": "alibabacloud_eventbridge20200401",
     "fc": "alibabacloud_fc20230330",
+    "sts": "alibabacloud_sts20150401",
 }
 CORE = "aliyun-python-sdk-core"
-MNS = "aliyun-mns-sdk"
-FC2 = "aliyun-fc2"
 
 _PATH_PARAMETER = re.compile(r"\{(\w+)\}")
 
@@ -164,82 +159,16 @@ class CoreCaller:
         return request
 
 
-class QueueCaller:
-    """aliyun-mns-sdk, for the actions of one queue."""
-
-    def __init__(self, url: str, keys: Keys) -> None:
-        self._url = url
-        self._keys = keys
-
-    def client(self, service: str, action: str) -> str:
-        """The package."""
-        return MNS
-
-    def call(self, service: str, action: str, parameters: Mapping[str, Any]) -> Answer:
-        """One method of a Queue, and the status that its connection saw."""
-        account = Account(self._url, self._keys.key_id, self._keys.secret, self._keys.token or "")
-        queue = account.get_queue(parameters["queueName"])
-        queue.set_encoding(False)
-        statuses: list[int] = []
-        send = queue.mns_client.http.send_request
-
-        def remembering(request: Any) -> Any:
-            response = send(request)
-            statuses.append(int(response.status))
-            return response
-
-        queue.mns_client.http.send_request = remembering
-        try:
-            result = _QUEUE_ACTIONS[action](queue, parameters)
-        except MNSServerException as error:
-            first, *_ = error.sub_errors or [{}]
-            return Answer(
-                statuses[-1], first.get("ErrorCode", error.type), error.sub_errors or {}, error.message
-            )
-        except MNSClientException as error:
-            return Answer(0, NO_ANSWER, message=str(error))
-        finally:
-            account.mns_client.close_connection()
-        body = [_wire_names(one) for one in result] if isinstance(result, list) else _wire_names(result)
-        return Answer(statuses[-1], body=body)
-
-
-class Fc2Caller:
-    """aliyun-fc2, for InvokeFunction of FC 2.0."""
-
-    def __init__(self, url: str, keys: Keys) -> None:
-        self._client = fc2.Client(
-            endpoint=url, accessKeyID=keys.key_id, accessKeySecret=keys.secret, securityToken=keys.token
-        )
-
-    def client(self, service: str, action: str) -> str:
-        """The package."""
-        return FC2
-
-    def call(self, service: str, action: str, parameters: Mapping[str, Any]) -> Answer:
-        """Invokes a function."""
-        try:
-            answer = self._client.invoke_function(
-                parameters["serviceName"],
-                parameters["functionName"],
-                parameters.get(CONTENT, b""),
-                dict(parameters.get(HEADERS, {})),
-            )
-        except FcError as error:
-            return Answer(error.status_code, error.err_code, message=str(error))
-        except RequestException as error:
-            return Answer(0, NO_ANSWER, message=str(error))
-        told = {name.lower(): value for name, value in answer.headers.items()}
-        return Answer(202 if "x-fc-async-task-id" in told else 200, body=answer.data, headers=told)
-
-
 class OfficialCaller:
     """Each service with its own client."""
 
     def __init__(self, url: str, keys: Keys, algorithm: str = "") -> None:
-        tea = TeaCaller(url, keys, algorithm)
-        self._own = {"mns": QueueCaller(url, keys), "fc2": Fc2Caller(url, keys)}
-        self._tea = tea
+        self._tea = TeaCaller(url, keys, algorithm)
+        self._own: dict[str, Caller] = {
+            "fc2": Fc2Caller(url, keys),
+            "mns": QueueCaller(url, keys),
+            "oss": ObjectCaller(url, keys, older=bool(algorithm)),
+        }
 
     def client(self, service: str, action: str) -> str:
         """The package that makes the call."""
@@ -249,7 +178,7 @@ class OfficialCaller:
         """Calls with the client of the service."""
         return self._of(service).call(service, action, parameters)
 
-    def _of(self, service: str) -> TeaCaller | QueueCaller | Fc2Caller:
+    def _of(self, service: str) -> Caller:
         return self._own.get(service, self._tea)
 
 
@@ -340,37 +269,3 @@ def _core_refusal(error: CoreServerException) -> Answer:
             return Answer(0, UNREADABLE, message=message)
         code, message = body.get("code", code), body.get("message", message)
     return Answer(error.get_http_status(), code, message=message)
-
-
-def _wire_names(value: Any) -> dict[str, str]:
-    """An object of the MNS client's as names and texts; what it does not know is left out."""
-    if value is None:
-        return {}
-    names = {name: one for name, one in vars(value).items() if isinstance(one, str | int)}
-    return {_camel(name.lstrip("_")): str(one) for name, one in names.items() if one not in {"", -1}}
-
-
-def _camel(name: str) -> str:
-    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
-
-
-def _messages(bodies: list[str]) -> list[Message]:
-    return [Message(body) for body in bodies]
-
-
-_QUEUE_ACTIONS: dict[str, Callable[[Any, Mapping[str, Any]], Any]] = {
-    "BatchDeleteMessage": lambda queue, given: queue.batch_delete_message(given["ReceiptHandles"]),
-    "BatchPeekMessage": lambda queue, given: queue.batch_peek_message(given["numOfMessages"]),
-    "BatchReceiveMessage": lambda queue, given: queue.batch_receive_message(given["numOfMessages"], 0),
-    "BatchSendMessage": lambda queue, given: queue.batch_send_message(_messages(given["MessageBodies"])),
-    "ChangeMessageVisibility": lambda queue, given: queue.change_message_visibility(
-        given["receiptHandle"], given["visibilityTimeout"]
-    ),
-    "DeleteMessage": lambda queue, given: queue.delete_message(given["receiptHandle"]),
-    "GetQueueAttributes": lambda queue, _: queue.get_attributes(),
-    "PeekMessage": lambda queue, _: queue.peek_message(),
-    "ReceiveMessage": lambda queue, _: queue.receive_message(wait_seconds=0),
-    "SendMessage": lambda queue, given: queue.send_message(
-        Message(given["MessageBody"], given.get("DelaySeconds"), given.get("Priority"))
-    ),
-}
