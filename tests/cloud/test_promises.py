@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,6 +13,7 @@ from tests.support.cloud_modes import plain_request
 from tests.support.cloud_scene import IN_PROCESS, Scene, in_modes, with_functions
 from tests.support.odd_requests import request_of, spoilt
 
+HALF = "\ud800"
 EXAMPLES = {"answered": 200, "refused": 100, "meddled": 100}
 
 
@@ -18,6 +21,20 @@ EXAMPLES = {"answered": 200, "refused": 100, "meddled": 100}
 def test_no_request_breaks_a_promise(name: str) -> None:
     """Spoilt, unsigned or in the middle of a scenario, a request is answered as the vendor could."""
     hunt(name, EXAMPLES[name])
+
+
+@pytest.mark.parametrize(
+    ("service", "action", "parameters"),
+    [
+        ("cs", "CreateCluster", {"name": HALF, "region_id": "cn-hangzhou"}),
+        ("ens", "DescribeInstances", {"Tags": [{"Key": HALF}]}),
+        ("fc", "UntagResources", {"ResourceType": "function", "ResourceId": [HALF], "TagKey": ["a"]}),
+    ],
+)
+def test_what_no_answer_could_repeat(service: str, action: str, parameters: dict[str, Any]) -> None:
+    """Half of a surrogate pair is refused wherever JSON may bring it, in the body and in parameters."""
+    with WatchedCloud() as cloud:
+        assert cloud.handle(request_of(plain_request(service, action, parameters))).status == 400
 
 
 @in_modes("fc", "fc2", only=(IN_PROCESS,))

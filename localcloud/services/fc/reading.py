@@ -6,11 +6,11 @@ set where values are checked.
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
+from fctoolkit.strictjson import JsonError, decode
 from localcloud.camel import Model, first_mistake
 from localcloud.function_limits import (
     FUNCTION_NAME,
@@ -154,10 +154,7 @@ def read_tags(value: JsonValue) -> dict[str, str]:
 
 def read_object(text: str, name: str) -> JsonObject:
     """A JSON object that comes as a text."""
-    try:
-        value: Any = json.loads(text)
-    except (ValueError, RecursionError):
-        value = None
+    value = _decoded(text)
     if not isinstance(value, dict):
         raise wrong(f"{name} must be a text that holds a JSON object.")
     return value
@@ -165,13 +162,18 @@ def read_object(text: str, name: str) -> JsonObject:
 
 def read_list(text: str, name: str) -> list[JsonValue]:
     """A JSON array that comes as a text in the query; empty when it is not there."""
-    try:
-        value: Any = json.loads(text) if text else []
-    except (ValueError, RecursionError):
-        value = None
+    value = _decoded(text) if text else []
     if not isinstance(value, list):
         raise wrong(f"{name} must be a JSON array.")
     return value
+
+
+def _decoded(text: str) -> JsonValue:
+    """The value of a JSON text; None for what is no JSON, or what no answer could repeat."""
+    try:
+        return decode(text)
+    except JsonError:
+        return None
 
 
 def read_texts(text: str, name: str) -> list[str]:
