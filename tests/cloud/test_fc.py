@@ -6,7 +6,7 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any
 
-from tests.support.cloud_scene import IN_PROCESS, OVER_HTTP, in_modes
+from tests.support.cloud_scene import BYTES, IN_PROCESS, OVER_HTTP, in_modes
 from tools.layer.build import zip_bytes
 
 if TYPE_CHECKING:
@@ -171,6 +171,23 @@ def test_tags_networks_and_regions(at: Scene) -> None:
     assert not at.does("fc", "ListVpcBindings", **ONE)["vpcIds"]
     regions = at.does("fc", "DescribeRegions")["Regions"]["Region"]
     assert "cn-hangzhou" in [one["RegionId"] for one in regions]
+
+
+@in_modes("fc", only=BYTES)
+def test_tasks_and_instances(at: Scene) -> None:
+    """A background invocation can be asked about and stopped; a function that never ran has no instances."""
+    # No machine has this Python, so that nothing runs, and the task waits for its next try.
+    create(at, runtime="custom.debian12", customRuntimeConfig={"command": ["python3.99"]})
+    at.does("fc", "PutAsyncInvokeConfig", **ONE, asyncTask=True, maxAsyncRetryAttempts=8)
+    asked = {"x-fc-invocation-type": "Async", "x-fc-async-task-id": "mine"}
+    assert at.call("fc", "InvokeFunction", content=b"event", headers=asked, **ONE).status == 202
+    task = {**ONE, "taskId": "mine"}
+    assert at.does("fc", "GetAsyncTask", **task)["taskPayload"] == "event"
+    at.does("fc", "StopAsyncTask", **task)
+    (listed,) = at.does("fc", "ListAsyncTasks", **ONE)["tasks"]
+    assert (listed["taskId"], listed["status"] in {"Stopping", "Stopped"}) == ("mine", True)
+    assert at.refuses("fc", "GetAsyncTask", **ONE, taskId="other") == (404, "AsyncTaskNotFound")
+    assert not at.does("fc", "ListInstances", **ONE)["instances"]
 
 
 @in_modes("fc")

@@ -6,14 +6,12 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any
 
-from tests.support.cloud_scene import CORE, MODES, OFFICIAL_OLDER, in_modes, with_functions
+from tests.support.cloud_scene import BYTES, MODES, in_modes, with_functions
 
 if TYPE_CHECKING:
     from tests.support.cloud_scene import Scene
 
 ECHO = "app-Open_1"
-# The general client reads JSON only, and with the older signature FC's client sends any event as JSON.
-BYTES = tuple(mode for mode in MODES if mode not in {CORE, OFFICIAL_OLDER})
 
 
 def apis(at: Scene) -> list[tuple[str, dict[str, Any]]]:

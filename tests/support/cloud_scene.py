@@ -39,6 +39,10 @@ MODES: Final[Mapping[str, frozenset[str]]] = {
 """The modes, with the services that each can call: without a vendor's client, and with them."""
 OF_CLIENTS: Final = (OFFICIAL, OFFICIAL_OLDER, CORE)
 
+BYTES: Final = tuple(mode for mode in MODES if mode not in {CORE, OFFICIAL_OLDER})
+"""Ways to send any bytes: the general client reads JSON only, and FC's client sends any event as JSON when it
+signs in the older way."""
+
 
 @dataclass(frozen=True)
 class Calling:
