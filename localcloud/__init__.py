@@ -10,30 +10,32 @@ not used.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from localcloud.behaviour import Behaviour
     from localcloud.cloud import LocalCloud
     from localcloud.faults import Fault
+    from localcloud.invoker import FunctionError, Invoker
+    from localcloud.server import running_server
+    from localcloud.testing import with_cloud
 
-__all__ = ["Behaviour", "Fault", "LocalCloud"]
+__all__ = ["Behaviour", "Fault", "FunctionError", "Invoker", "LocalCloud", "running_server", "with_cloud"]
+
+_MODULES: Final = {
+    "Behaviour": "behaviour",
+    "Fault": "faults",
+    "FunctionError": "invoker",
+    "Invoker": "invoker",
+    "LocalCloud": "cloud",
+    "running_server": "server",
+    "with_cloud": "testing",
+}
 
 
 def __getattr__(name: str) -> object:
     """The public names, imported on first use."""
-    match name:
-        case "Behaviour":
-            from localcloud.behaviour import Behaviour  # noqa: PLC0415 - imported on first use
-
-            return Behaviour
-        case "Fault":
-            from localcloud.faults import Fault  # noqa: PLC0415 - imported on first use
-
-            return Fault
-        case "LocalCloud":
-            from localcloud.cloud import LocalCloud  # noqa: PLC0415 - imported on first use
-
-            return LocalCloud
-        case _:
-            raise AttributeError(f"module 'localcloud' has no attribute {name!r}")
+    if name not in _MODULES:
+        raise AttributeError(f"module 'localcloud' has no attribute {name!r}")
+    return getattr(import_module(f"localcloud.{_MODULES[name]}"), name)

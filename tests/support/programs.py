@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MAY_BE_MISSING: Final = "MAY_BE_MISSING"
 
 HOW_TO_GET: Final = {
+    "curl": "install curl 7.76 or later and have it on PATH (Debian: `apt-get install curl`)",
     "python3.12": f"install {interpreters.how_to_get('3.12')}",
     "node": "install Node.js 20 or later, https://nodejs.org, and have it on PATH",
     "redis-server": "install Redis 6 or later and have it on PATH (Debian: `apt-get install redis-server`)",
