@@ -95,12 +95,18 @@ def test_the_example_request_is_accepted() -> None:
 
 
 def test_the_local_clouds_examples_are_accepted() -> None:
-    """The seed and the fault in its README are taken as they stand, and the seed's machine is there."""
+    """Each seed and each fault in its README is taken as it stands, and the first seed's machine is there."""
     text = (ROOT / "localcloud" / "README.md").read_text(encoding="utf-8")
-    seed, fault = re.findall(r"^```json\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    examples = [
+        json.loads(one) for one in re.findall(r"^```json\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    ]
     cloud = LocalCloud()
-    cloud.seed(json.loads(seed))
-    cloud.add_fault(Fault.model_validate(json.loads(fault)))
+    for example in examples:
+        if "action" in example:
+            cloud.add_fault(Fault.model_validate(example))
+        else:
+            cloud.seed(example)
+    assert cloud.faults()
     state: Any = cloud.state()
     assert state["ens"]["instances"][0]["Tags"]["Tags"][0]["TagValue"] == "edge-worker"
     assert cloud.behaviour.ens_tags == "separate"
