@@ -9,7 +9,9 @@ POST faults   one fault, or a list of them
 DELETE faults forget all of them; `faults/ID` forgets one
 GET  clock    the time, and whether it follows real time
 POST clock    {"advance": seconds}, at most ten years a call; {"follow": true or false}
-POST events   put a CloudEvent on the default bus
+POST events   put a CloudEvent on the bus that it names, or on the default one
+GET  events   what became of the last ones, or of those with ?id=; ?wait= seconds for those put by calls
+POST why      {"pattern": …, "event": …}: whether an event matches a pattern, and why not
 """
 
 from __future__ import annotations
@@ -21,18 +23,21 @@ from typing import TYPE_CHECKING, Annotated, Self, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 from pydantic_core import PydanticCustomError
 
+from fctoolkit.errors import PatternError
 from fctoolkit.jsontypes import FrozenJson, JsonValue
+from fctoolkit.pattern import EVENTBRIDGE_LIMIT, compile_pattern
 from localcloud.clock import iso_time
 from localcloud.errors import LocalCloudError, SeedError
 from localcloud.faults import Fault
 from localcloud.message import Request, Response, json_response
-from localcloud.validation import as_object, checked
+from localcloud.validation import as_object, checked, only
 
 if TYPE_CHECKING:
     from localcloud.cloud import LocalCloud
 
 ADMIN_PATH = "/_localcloud"
 LONGEST_ADVANCE_SECONDS = 10 * 365 * 86400
+LONGEST_WAIT_SECONDS = 60
 
 _Handler: TypeAlias = Callable[[JsonValue], FrozenJson]
 
@@ -48,6 +53,13 @@ class _ClockChange(BaseModel):
         if self.advance is None and self.follow is None:
             raise PydanticCustomError("clock", "expected `advance`, `follow` or both")
         return self
+
+
+class _Became(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    id: str = ""
+    wait: Annotated[float, Field(ge=0, le=LONGEST_WAIT_SECONDS)] = 0.0
 
 
 class Admin:
@@ -66,7 +78,8 @@ class Admin:
                 "DELETE": lambda _: self._remove_faults(None),
             },
             "clock": {"GET": lambda _: self._clock(), "POST": self._set_clock},
-            "events": {"POST": self._events},
+            "events": {"POST": self._events, "GET": self._became},
+            "why": {"POST": self._why},
         }
 
     def handle(self, request: Request) -> Response:
@@ -84,7 +97,7 @@ class Admin:
             message = f"{request.path} takes {' or '.join(route)}, not {request.method}"
             return _error(405, "LocalCloud.MethodNotAllowed", message, {"allow": ", ".join(route)})
         try:
-            return json_response(handler(_body(request)))
+            return json_response(handler(_given(request)))
         except LocalCloudError as error:
             return _error(400, "LocalCloud.BadRequest", str(error))
 
@@ -134,9 +147,25 @@ class Admin:
     def _events(self, body: JsonValue) -> FrozenJson:
         return self._cloud.put_event(as_object(body, "event"))
 
+    def _became(self, query: JsonValue) -> FrozenJson:
+        wanted = checked(_Became, query, "query")
+        return self._cloud.became(wanted.id, wait=wanted.wait)
 
-def _body(request: Request) -> JsonValue:
-    """The decoded body; an empty one counts as an empty object."""
+    def _why(self, body: JsonValue) -> FrozenJson:
+        given = as_object(body, "why")
+        only(given, frozenset({"pattern", "event"}), "why")
+        try:
+            pattern = compile_pattern(given.get("pattern"), limit=EVENTBRIDGE_LIMIT)
+        except PatternError as error:
+            raise SeedError(f"pattern: {error}") from None
+        mismatch = pattern.explain(as_object(given.get("event"), "event"))
+        return {"matches": True} if mismatch is None else {"matches": False, "reason": str(mismatch)}
+
+
+def _given(request: Request) -> JsonValue:
+    """The decoded body, or the query of a GET; an empty one counts as an empty object."""
+    if request.method == "GET":
+        return {**dict(request.query_pairs())}
     if not request.body:
         return {}
     try:

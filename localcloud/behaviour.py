@@ -84,6 +84,11 @@ class Behaviour(BaseModel):
             destinations says only that such a delivery may fail.
         batch_letters: whether the events of a batch that failed are dead letters one by one (`items`), or
             together as the array that the function got (`batch`). Not documented.
+        target_errors: `ErrorsTolerance` of a target of a rule that does not say it. The page on retries reads
+            as if an event that cannot be delivered were dropped and the next ones came (`ALL`). Of FC's
+            triggers the default is `NONE`, whatever this is.
+        eventbridge_refusal_status: HTTP status of what EventBridge itself refuses. Published clients look for
+            `Success: false` in an answer of status 200; the table of errors suggests others.
         function_python: what runs a function that was made by calls where this machine lacks the Python of
             its runtime: `named` nothing, `any` the Python of the local cloud, if the function has neither
             layers nor compiled code.
@@ -141,5 +146,7 @@ class Behaviour(BaseModel):
     large_letter: Literal["reference", "cut", "lost"] = "reference"
     batch_letters: Literal["items", "batch"] = "items"
     role_key_seconds: Annotated[float, Field(ge=2)] = 129600.0
+    target_errors: Literal["ALL", "NONE"] = "ALL"
+    eventbridge_refusal_status: Literal[200, 400] = 200
     batch_items: Literal["objects", "strings"] = "objects"
     function_python: Literal["named", "any"] = "named"

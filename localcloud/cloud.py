@@ -19,7 +19,6 @@ from localcloud.answering import Responder
 from localcloud.behaviour import Behaviour
 from localcloud.clock import StateClock
 from localcloud.errors import LocalCloudError
-from localcloud.eventbridge import EventBus
 from localcloud.making import Surroundings, new_world
 from localcloud.services.base import Moment
 from localcloud.services.fc.archives import CODE_PATH, Archives
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from fctoolkit.jsontypes import FrozenJson, JsonObject, JsonValue
     from localcloud.delivery.deliveries import Deliveries, DeliveryRecord
     from localcloud.deployment import Deployment
+    from localcloud.eventbridge import Rule
     from localcloud.faults import Fault
     from localcloud.function_spec import FunctionSpec
     from localcloud.gateway import Gateway
@@ -38,9 +38,6 @@ if TYPE_CHECKING:
     from localcloud.recording import Recorder
     from localcloud.runtime import Credentials
     from localcloud.transport import CloudTransport
-
-# Where events go while nothing is deployed. It has no rules, but is as strict about events as any bus.
-_EMPTY_BUS = EventBus(rules=(), account_id="", region="")
 
 
 class LocalCloud:
@@ -195,6 +192,7 @@ class LocalCloud:
         self._deliveries = Deliveries(
             deployment,
             queues,
+            rules=self._rules,
             now=self.clock.now,
             step=self._step,
             behaviour=lambda: self.behaviour,
@@ -281,7 +279,7 @@ class LocalCloud:
     def state(self) -> JsonObject:
         """All state, in the seed's shape; in addition each cluster's tasks and what was counted.
 
-        `functions` and `deliveries` are there when functions are deployed.
+        `functions` is there when functions are deployed; `deliveries` then, or when there are any.
         """
         # Deliveries use the cloud while they hold a lock of their own, so that is not waited for below.
         deliveries = self._deliveries.state() if self._deliveries is not None else {}
@@ -289,6 +287,7 @@ class LocalCloud:
             state = self._world.told(self.moment())
             if self._gateway is not None and (functions := self._gateway.functions()):
                 state["functions"] = functions
+            if "functions" in state or any(deliveries.values()):
                 state["deliveries"] = deliveries
             return copy.deepcopy(state)
 
@@ -309,20 +308,37 @@ class LocalCloud:
             return self._world.faults.remove(number)
 
     def put_event(self, event: JsonObject) -> JsonValue:
-        """Puts a CloudEvent on the default bus and returns what became of it.
+        """Puts a CloudEvent on the bus that it names, or on the default one, and returns what became of it.
 
         Functions run without the cloud's lock, for they call this cloud. Raises LocalCloudError for what
         EventBridge would not take.
         """
+        deliveries = self.hosting()
         try:
-            if self._deliveries is not None and self._deliveries.deployment.functions:
-                return self._deliveries.put_and_tell(event)
-            _EMPTY_BUS.put(event)
+            told = deliveries.put_and_tell(event)
         except EventError as error:
             raise LocalCloudError(str(error)) from None
+        if told["deliveries"] or told["missed"] or deliveries.deployment.functions:
+            return told
         with self._lock:
             self._world.events.append(event)
             return {"deployed": False, "stored": len(self._world.events), "message": "nothing is deployed"}
+
+    def became(self, event_id: str = "", *, wait: float = 0.0) -> list[JsonObject]:
+        """What became of the last 1000 events, or of those of an id, oldest first.
+
+        Each has `bus`, `receivedAt`, `event` and `rules`: every rule with `matched`, and with the `reason`
+        why not, or with its `targets` and their `deliveries`; of what is under way there are none yet.
+
+        Args:
+            event_id: the event's `id`.
+            wait: seconds that events put by calls have, at most, until they had their first tries.
+        """
+        if self._deliveries is None:
+            return []
+        if wait:
+            self._deliveries.settle(wait)
+        return self._deliveries.look(lambda journal: [entry.told() for entry in journal.entries(event_id)])
 
     def _credentials_for(self, spec: FunctionSpec) -> Credentials:
         """What a function calls services with from now on."""
@@ -334,6 +350,11 @@ class LocalCloud:
 
     def _now(self) -> float:
         return self.clock.now()
+
+    def _rules(self, name: str) -> tuple[Rule, ...] | None:
+        """The rules of a bus that users made; None when there is no such bus."""
+        with self._lock:
+            return self._world.buses.rules(name, self.behaviour.target_errors)
 
     def _step(self, seconds: float) -> float:
         with self._lock:

@@ -13,8 +13,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from fctoolkit.errors import ConfigurationError
-from localcloud.eventbridge import EventBus, Rule
-from localcloud.function_spec import LATEST, EventBridgeTrigger, HttpTrigger
+from localcloud.eventbridge import FUNCTION_TARGET, EventBus, Rule, Target
+from localcloud.function_spec import (
+    DEFAULT_ACCOUNT_ID,
+    DEFAULT_REGION,
+    LATEST,
+    EventBridgeTrigger,
+    HttpTrigger,
+)
 from localcloud.running import Running
 from localcloud.runtime import ClosedError, FunctionProcess, Invocation, Machine
 from localcloud.runtime.environment import ACCESS_KEY_ID
@@ -110,18 +116,18 @@ class Deployment:
 
     @property
     def bus(self) -> EventBus:
-        """The default bus with the rules of all triggers, as they are now."""
+        """The default bus with the rules of all triggers, as they are now, and no others."""
         functions = self.functions
         first = functions[0] if functions else None
         return EventBus(
             rules=tuple(
-                Rule(spec.rule_name(trigger), spec.key, trigger.pattern, trigger.push)
+                _rule(spec, trigger)
                 for spec in functions
                 for trigger in spec.triggers
-                if isinstance(trigger, EventBridgeTrigger) and trigger.enabled
+                if isinstance(trigger, EventBridgeTrigger)
             ),
-            account_id=first.account_id if first else "",
-            region=first.region if first else "",
+            account_id=first.account_id if first else DEFAULT_ACCOUNT_ID,
+            region=first.region if first else DEFAULT_REGION,
             now=self._now,
         )
 
@@ -376,3 +382,10 @@ class _Alias:
 
     spec: FunctionSpec
     chosen: Callable[[], str]
+
+
+def _rule(spec: FunctionSpec, trigger: EventBridgeTrigger) -> Rule:
+    """The rule that FC makes for a trigger. How FC calls its target is not documented."""
+    name, arn = spec.rule_name(trigger), f"acs:fc:{spec.region}:{spec.account_id}:functions/{spec.name}"
+    target = Target(name, FUNCTION_TARGET, arn, spec.key, push=trigger.push)
+    return Rule(name, trigger.pattern, (target,), trigger.enabled, trigger=True)

@@ -2,8 +2,8 @@
 
 ROA requests are found by method and path, RPC requests by action name, those of MNS by method, path,
 parameters and body, those of OSS by method, bucket, object and parameters. The service is told by
-`x-acs-version` or `x-mns-version`, by the query's `Version`, by OSS's hosts and signatures, by a version that
-begins the path, by the Host header, or by the rest of the path, in this order.
+`x-eventbridge-version`, `x-acs-version` or `x-mns-version`, by the query's `Version`, by OSS's hosts and
+signatures, by a version that begins the path, by the Host header, or by the rest of the path, in this order.
 """
 
 from __future__ import annotations
@@ -24,7 +24,11 @@ if TYPE_CHECKING:
     from fctoolkit.jsontypes import JsonObject
     from localcloud.catalogue import Catalogue, Operation
 
-SERVICES = ("cs", "ens", "elasticsearch", "fc", "fc2", "mns", "oss", "resourcemanager", "sts")
+EVENTBRIDGE_2015 = "eventbridge2015"
+SERVICES = (
+    *("cs", "ens", "elasticsearch", "fc", "fc2", "mns", "oss", "resourcemanager", "sts"),
+    *("eventbridge", EVENTBRIDGE_2015),
+)
 DEFAULT_RPC_SERVICE = "ens"
 MNS = "mns"
 
@@ -72,6 +76,8 @@ class Dispatcher:
 
     def service_of(self, request: Request) -> str:
         """The service a request is meant for; empty when it names a version that no service here has."""
+        if request.header("x-eventbridge-version"):
+            return EVENTBRIDGE_2015  # its version number is MNS's, too
         version = _version(request)
         for name, known in self._catalogues.items():
             if version == known.version:

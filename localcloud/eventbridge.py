@@ -1,4 +1,4 @@
-"""EventBridge's default bus: which rules an event matches, and why not the others. Runs nothing.
+"""An event bus: which of its rules an event matches, and why not the others. Runs nothing.
 
 Source of the envelope and its limits: https://www.alibabacloud.com/help/en/eventbridge/user-guide/event-overview
 and https://help.aliyun.com/document_detail/163289.html.
@@ -14,12 +14,17 @@ from typing import TYPE_CHECKING, Final
 
 from fctoolkit.errors import EventError
 from localcloud.delivery.settings import PushSettings
+from localcloud.delivery.transforms import ORIGINAL, Parameter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from fctoolkit.jsontypes import FrozenJson, JsonObject
     from fctoolkit.pattern import Pattern
+
+DEFAULT_BUS: Final = "default"
+DISABLED: Final = "the rule is disabled"
+FUNCTION_TARGET: Final = "acs.fc.function"
 
 MAX_EVENT_BYTES: Final = 256 * 1024
 _LIMITS: Final = {"id": 128, "source": 128, "type": 64, "subject": 512}
@@ -28,13 +33,62 @@ _CHINA: Final = timezone(timedelta(hours=8))
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """Where a rule sends what matches, and how.
+
+    Attributes:
+        id: unique in its rule.
+        kind: the vendor's type, such as `acs.fc.function`.
+        endpoint: an ARN.
+        function: the function's resource key, where FC made the rule for a trigger; else `endpoint` tells.
+        parameters: what is sent, by the vendor's keys.
+        push: what is done when that fails.
+    """
+
+    id: str
+    kind: str
+    endpoint: str
+    function: str = ""
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    push: PushSettings = field(default_factory=PushSettings)
+
+    def constant(self, name: str) -> str:
+        """The value of a parameter that is the same for all events; empty when there is none."""
+        found = self.parameters.get(name)
+        return found.value if found is not None and found.form == "CONSTANT" else ""
+
+    @property
+    def body(self) -> Parameter:
+        """How the event is transformed; not at all where nothing is said."""
+        return self.parameters.get("Body", ORIGINAL)
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule of the bus and the function that it delivers to, one CloudEvent an invocation."""
+    """A rule of a bus.
+
+    Attributes:
+        bus: the name of its bus.
+        trigger: whether FC made it for a trigger; such a rule has one target, a function.
+    """
 
     name: str
-    function: str
     pattern: Pattern
-    push: PushSettings = field(default_factory=PushSettings)
+    targets: tuple[Target, ...] = ()
+    enabled: bool = True
+    bus: str = DEFAULT_BUS
+    trigger: bool = False
+
+    def why_not(self, event: FrozenJson) -> str:
+        """Why an event does not match: the first field that is the reason; empty when it matches."""
+        if not self.enabled:
+            return DISABLED
+        mismatch = self.pattern.explain(event)
+        return "" if mismatch is None else str(mismatch)
+
+    def source(self, target: Target) -> str:
+        """What deliveries to one of its targets are known by."""
+        return self.name if self.trigger else f"{self.bus}/{self.name}/{target.id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +101,9 @@ class Miss:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What the bus made of an event: the event as it is delivered, and every rule's answer."""
+    """What a bus made of an event: the event as it is delivered, and every rule's answer."""
 
+    bus: str
     event: JsonObject
     matched: tuple[Rule, ...]
     missed: tuple[Miss, ...]
@@ -56,7 +111,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class EventBus:
-    """The default bus of one account and region.
+    """A bus of one account and region.
 
     Attributes:
         now: wall clock, seconds since the epoch; for the time of publishing.
@@ -65,7 +120,7 @@ class EventBus:
     rules: tuple[Rule, ...]
     account_id: str
     region: str
-    name: str = "default"
+    name: str = DEFAULT_BUS
     now: Callable[[], float] = field(default=time.time, repr=False)
 
     def put(self, event: Mapping[str, FrozenJson]) -> Receipt:
@@ -78,12 +133,12 @@ class EventBus:
         matched: list[Rule] = []
         missed: list[Miss] = []
         for rule in self.rules:
-            mismatch = rule.pattern.explain(complete)
-            if mismatch is None:
-                matched.append(rule)
+            reason = rule.why_not(complete)
+            if reason:
+                missed.append(Miss(rule, reason))
             else:
-                missed.append(Miss(rule, str(mismatch)))
-        return Receipt(complete, tuple(matched), tuple(missed))
+                matched.append(rule)
+        return Receipt(self.name, complete, tuple(matched), tuple(missed))
 
     def _complete(self, event: Mapping[str, FrozenJson]) -> JsonObject:
         _check_attributes(event)

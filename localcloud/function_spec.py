@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fctoolkit.pattern import Pattern
 
 DEFAULT_ACCOUNT_ID: Final = "1234567890123456"
+DEFAULT_REGION: Final = "cn-hangzhou"
 
 LATEST: Final = "LATEST"
 """The version of a function that can still be changed."""
@@ -136,7 +137,7 @@ class FunctionSpec:
     runtime: str = "python3.12"
     timeout: int = 3
     memory: int = 512
-    region: str = "cn-hangzhou"
+    region: str = DEFAULT_REGION
     account_id: str = DEFAULT_ACCOUNT_ID
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     layers: tuple[Path, ...] = ()

@@ -11,6 +11,9 @@ from localcloud.services.cs.service import CsService
 from localcloud.services.elasticsearch.service import ElasticsearchService
 from localcloud.services.ens.model import Fleet
 from localcloud.services.ens.service import EnsService
+from localcloud.services.eventbridge.model import Buses
+from localcloud.services.eventbridge.older import OlderEventBridgeService
+from localcloud.services.eventbridge.service import EventBridgeService
 from localcloud.services.fc.fc2 import Fc2Service
 from localcloud.services.fc.service import FcService
 from localcloud.services.fc.tasks import Tasks
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
     from localcloud.behaviour import Behaviour
     from localcloud.delivery.deliveries import Deliveries
+    from localcloud.eventbridge import Rule
     from localcloud.services.base import Service
     from localcloud.services.fc.archives import Archives
     from localcloud.signatures import Key
@@ -65,12 +69,17 @@ def new_world(around: Surroundings) -> World:
     def behaviour() -> Behaviour:
         return world.behaviour
 
+    def trigger_rules() -> tuple[Rule, ...]:
+        deliveries = around.deliveries()
+        return deliveries.deployment.bus.rules if deliveries is not None else ()
+
     def upload_key(seconds: float) -> Key:
         return keys.issue(now=around.wall_clock(), seconds=seconds, role_arn=UPLOAD_ROLE, session="upload")
 
     def code_bucket(name: str) -> None:
         objects.create(name, DEFAULT_LOCATION, around.now())
 
+    buses = Buses(trigger_rules)
     services: list[Service] = [
         CsService(fleet, behaviour),
         EnsService(fleet, behaviour),
@@ -89,7 +98,9 @@ def new_world(around: Surroundings) -> World:
         OssService(objects),
         ResourceManagerService(),
         StsService(keys, around.wall_clock),
+        EventBridgeService(buses, around.hosting),
+        OlderEventBridgeService(around.hosting),
     ]
     named = {service.name: service for service in services}
-    world = World(around.behaviour, named, queues, objects, keys, tasks)
+    world = World(around.behaviour, named, queues, objects, keys, tasks, buses)
     return world

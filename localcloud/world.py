@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from localcloud.keys import TemporaryKeys
     from localcloud.message import Request
     from localcloud.services.base import Service
+    from localcloud.services.eventbridge.model import Buses
     from localcloud.services.fc.tasks import Tasks
     from localcloud.services.mns.service import MnsService
     from localcloud.services.oss.model import ObjectStore
@@ -50,8 +51,8 @@ class Turn:
 class World:
     """Everything that a reset makes anew.
 
-    `queues`, `objects`, `temporary_keys` and `tasks` are what services answer from, for what uses them from
-    inside.
+    `queues`, `objects`, `temporary_keys`, `tasks` and `buses` are what services answer from, for what uses
+    them from inside.
     """
 
     behaviour: Behaviour
@@ -60,6 +61,7 @@ class World:
     objects: ObjectStore
     temporary_keys: TemporaryKeys
     tasks: Tasks
+    buses: Buses
     key: Key = DEFAULT_KEY
     role_keys: RoleKeys = field(default_factory=RoleKeys)
     verifier: Verifier = field(default_factory=Verifier)

@@ -31,7 +31,7 @@ TITLES: Final = {
     "elasticsearch": "Elasticsearch",
     "ens": "Edge Node Service",
     "eventbridge": "EventBridge",
-    "eventbridge_data": "EventBridge, events",
+    "eventbridge2015": "EventBridge, older API",
     "fc": "Function Compute 3.0",
     "fc2": "Function Compute 2.0",
     "mns": "MNS (Simple Message Queue)",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from localcloud.clock import iso_time
+from localcloud.delivery.journal import Journal
 
 if TYPE_CHECKING:
     from fctoolkit.jsontypes import JsonObject, JsonValue
@@ -36,6 +37,7 @@ class Book:
     Attributes:
         waiting: what will be tried again.
         blocked: rules and queue triggers that stopped at an event that they could not deliver.
+        journal: what became of the events.
         under_way: batches that a queue trigger has taken and not finished.
         lost: what could not be delivered and stands in no queue, with the reason; the last ones only.
     """
@@ -43,6 +45,7 @@ class Book:
     waiting: list[Waiting] = field(default_factory=list)
     blocked: set[str] = field(default_factory=set)
     under_way: Counter[str] = field(default_factory=Counter)
+    journal: Journal = field(default_factory=Journal)
     lost: deque[JsonObject] = field(default_factory=lambda: deque(maxlen=MOST_LOST))
 
     def next_at(self) -> float | None:

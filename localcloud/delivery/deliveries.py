@@ -1,4 +1,4 @@
-"""Delivers events to functions, tries again, and puts what fails for good where the template says.
+"""Delivers events to the targets of rules, tries again, and puts what fails for good where a rule says.
 
 What waits is due on the state clock: it is done when that is moved on, in the order of its times, or as real
 time passes while `following`. Whose turn a try is, EventBridge's or FC's, is decided in `routes`.
@@ -9,19 +9,23 @@ from __future__ import annotations
 import json
 import random
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
+from fctoolkit.errors import EventError
 from localcloud.clock import iso_time
 from localcloud.delivery.book import Book, Waiting
-from localcloud.delivery.letters import queue_of
-from localcloud.delivery.routes import Again, Pushed, Queued, Shipment, after
+from localcloud.delivery.journal import Attempt, shortened
+from localcloud.delivery.places import NoPlace, bus_of, queue_of
+from localcloud.delivery.routes import Again, Queued, after
+from localcloud.delivery.shipping import Shipper
 from localcloud.delivery.streams import batch_due, batch_of
+from localcloud.delivery.trying import Trier
+from localcloud.eventbridge import DEFAULT_BUS
 from localcloud.function_spec import QueueTrigger, TimerTrigger
-from localcloud.invoking import ASYNC_PAYLOAD_BYTES
-from localcloud.runtime import ClosedError, Invocation
 from localcloud.runtime.invocation import new_request_id
 
 if TYPE_CHECKING:
@@ -29,13 +33,17 @@ if TYPE_CHECKING:
 
     from fctoolkit.jsontypes import FrozenJson, JsonObject, JsonValue
     from localcloud.behaviour import Behaviour
+    from localcloud.delivery.journal import Journal
+    from localcloud.delivery.letters import Letter
     from localcloud.delivery.queues import Queues
-    from localcloud.delivery.routes import Over
-    from localcloud.delivery.settings import PushSettings
+    from localcloud.delivery.routes import Over, Shipment
     from localcloud.deployment import Deployment
-    from localcloud.eventbridge import Receipt
+    from localcloud.eventbridge import EventBus, Receipt, Rule
     from localcloud.function_spec import FunctionSpec
     from localcloud.message import Request
+    from localcloud.runtime import Invocation
+
+T = TypeVar("T")
 
 AGAIN: Final = "tried again at"
 
@@ -49,8 +57,8 @@ class DeliveryRecord:
 
     Attributes:
         source: the rule, queue trigger or timer, named as FC names it: `<function>-<trigger>`; or
-            `InvokeFunction`.
-        function: the function's resource key.
+            `InvokeFunction`; of a rule that FC did not make `<bus>/<rule>/<target>`.
+        function: the function's resource key; empty for other targets.
         tries: how many there were, with this one.
         then: what follows, in words.
     """
@@ -81,11 +89,12 @@ class DeliveryRecord:
 
 
 class Deliveries:
-    """The ways on which events come to the functions of a deployment. Safe to use from several threads.
+    """The ways on which events come to functions and other targets. Safe to use from several threads.
 
     Args:
-        deployment: the functions.
+        deployment: the functions, whose triggers are rules of the default bus.
         queues: where dead letters go and batches come from.
+        rules: the other rules of the bus of that name; None when there is no such bus.
         now: the state clock, seconds since the epoch.
         step: moves it on by so many seconds.
         behaviour: the variants in force.
@@ -97,6 +106,7 @@ class Deliveries:
         deployment: Deployment,
         queues: Queues,
         *,
+        rules: Callable[[str], tuple[Rule, ...] | None],
         now: Callable[[], float],
         step: Callable[[float], float],
         behaviour: Callable[[], Behaviour],
@@ -104,6 +114,11 @@ class Deliveries:
     ) -> None:
         self.deployment = deployment
         self._queues = queues
+        self._rules = rules
+        self._shipper = Shipper(deployment, now, behaviour)
+        self._trier = Trier(deployment, queues, self._forward)
+        # What is put by calls is delivered in the background. The thread starts with the first.
+        self._background = ThreadPoolExecutor(1, "events")
         self._now = now
         self._step = step
         self._behaviour = behaviour
@@ -114,37 +129,80 @@ class Deliveries:
         self._chance = random.Random(0).random  # noqa: S311 - no secret is made of it
 
     def put(self, event: Mapping[str, FrozenJson]) -> tuple[Receipt, tuple[DeliveryRecord, ...]]:
-        """Puts a CloudEvent on the default bus and makes the first try for each rule that matches.
+        """Puts a CloudEvent on a bus and makes the first try for each rule that matches.
 
-        Raises EventError for what EventBridge would not take. Errors of functions are in the records.
+        The bus is the one that `aliyuneventbusname` names; the default one where that is not here, as in a
+        sample from elsewhere. Raises EventError for what EventBridge would not take. Errors of functions are
+        in the records.
         """
-        receipt = self.deployment.bus.put(event)
+        known = self._rules(_bus_name(event)) is not None
+        receipt = self.bus(_bus_name(event) if known else DEFAULT_BUS).put(event)
         return receipt, self.deliver(receipt)
 
     def put_and_tell(self, event: JsonObject) -> JsonObject:
-        """Puts a CloudEvent on the default bus and tells in JSON what became of it, as `put` does."""
+        """Puts a CloudEvent on a bus and tells in JSON what became of it, as `put` does."""
         receipt, records = self.put(event)
         missed: list[JsonValue] = [{"rule": miss.rule.name, "reason": miss.reason} for miss in receipt.missed]
         return {
+            "bus": receipt.bus,
             "event": receipt.event,
             "deliveries": [record.told() for record in records],
             "missed": missed,
         }
 
-    def deliver(self, receipt: Receipt) -> tuple[DeliveryRecord, ...]:
-        """Makes the first try for each rule that an event has matched."""
-        body = json.dumps(receipt.event).encode()
+    def put_later(self, event: Mapping[str, FrozenJson]) -> Receipt:
+        """Puts a CloudEvent on the bus that it names, and leaves the first tries to the background.
+
+        So a function may put an event that comes back to itself. `pass_time` makes these tries, too, when it
+        comes first. Raises EventError as `put` does, and when the bus is not there.
+        """
+        receipt = self.bus(_bus_name(event)).put(event)
+        with self._lock:
+            book = self._book
+            for shipment in self._shipments(receipt, book, 1):
+                at = None if shipment.source in book.blocked else self._now()
+                book.waiting.append(Waiting(at, shipment))
+        self._background.submit(self.run_due)
+        return receipt
+
+    def bus(self, name: str = DEFAULT_BUS) -> EventBus:
+        """The bus of that name with all its rules, as they are now; EventError when there is none."""
+        rules = self._rules(name)
+        if rules is None:
+            raise EventError("aliyuneventbusname", "the name of an event bus", repr(name[:80]))
+        default = self.deployment.bus
+        of_triggers = default.rules if name == DEFAULT_BUS else ()
+        return replace(default, name=name, rules=(*of_triggers, *rules))
+
+    def deliver(self, receipt: Receipt, *, buses: int = 1) -> tuple[DeliveryRecord, ...]:
+        """Makes the first try for each target of each rule that an event has matched.
+
+        `buses` is how many it has passed, with this one.
+        """
+        with self._lock:
+            book = self._book
+            shipments = self._shipments(receipt, book, buses)
         records: list[DeliveryRecord] = []
-        for rule in receipt.matched:
-            spec = self.deployment.function(rule.function)
-            shipment = self._pushed(spec, rule.name, rule.push, body, (body,))
+        for shipment in shipments:
             with self._lock:
-                book = self._book
-                if rule.name in book.blocked:
+                if shipment.source in book.blocked:
                     book.waiting.append(Waiting(None, shipment))
                     continue
             records.append(self._try(book, shipment))
         return tuple(records)
+
+    def settle(self, seconds: float = 30.0) -> bool:
+        """Waits until what was put later has had its first tries, so long at most; whether it has."""
+        try:
+            self._background.submit(self.run_due).result(seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    def look(self, read: Callable[[Journal], T]) -> T:
+        """Reads what became of the events that came; `read` is called with nothing else going on."""
+        with self._lock:
+            return read(self._book.journal)
 
     def tick(self, function: str | None = None) -> tuple[DeliveryRecord, ...]:
         """Fires every enabled timer once, of one function or of all. Timers never fire by themselves.
@@ -154,7 +212,7 @@ class Deliveries:
         known = self.deployment.functions
         specs = known if function is None else (self.deployment.template.function(function),)
         return tuple(
-            self._try(self._book, self._ticked(spec, trigger))
+            self._try(self._book, self._shipper.tick(spec, trigger))
             for spec in specs
             for trigger in spec.triggers
             if isinstance(trigger, TimerTrigger) and trigger.enabled
@@ -162,11 +220,7 @@ class Deliveries:
 
     def invoke_later(self, spec: FunctionSpec, payload: bytes | Request, request_id: str) -> None:
         """An asynchronous invocation: runs in the background, after those that were there before."""
-        body = payload if isinstance(payload, bytes) else payload.body
-        route = _queued(spec)
-        shipment = Shipment(
-            spec.key, "InvokeFunction", payload, (body,), self._now(), route, request_id, tries=1
-        )
+        shipment = self._shipper.invocation(spec, payload, request_id)
 
         def then(book: Book, invocation: Invocation) -> None:
             self._tried(self._followed(book, shipment, invocation))
@@ -235,20 +289,17 @@ class Deliveries:
         with self._lock:
             return self._book.state()
 
-    def _pushed(
-        self, spec: FunctionSpec, source: str, push: PushSettings, payload: bytes, events: tuple[bytes, ...]
-    ) -> Shipment:
-        """A shipment of EventBridge, or of FC when EventBridge only hands it over."""
-        means = self._behaviour().async_invocation_true
-        asynchronous = push.async_invocation_type == (means == "asynchronous")
-        refused = asynchronous and len(payload) > ASYNC_PAYLOAD_BYTES
-        route = _queued(spec) if asynchronous and not refused else Pushed(push, refused)
-        return Shipment(spec.key, source, payload, events, self._now(), route)
+    def _forward(self, event: JsonObject, bus: str, buses: int) -> None:
+        self.deliver(self.bus(bus).put({**event, "aliyuneventbusname": bus}), buses=buses)
 
-    def _ticked(self, spec: FunctionSpec, trigger: TimerTrigger) -> Shipment:
-        payload = self.deployment.tick_payload(trigger)
-        route = _queued(spec, destinations=self._behaviour().timer_destinations)
-        return Shipment(spec.key, spec.rule_name(trigger), payload, (payload,), self._now(), route)
+    def _shipments(self, receipt: Receipt, book: Book, buses: int) -> list[Shipment]:
+        """What goes to the targets of the rules that an event has matched, noted as under way."""
+        number = book.journal.note(receipt, self._now())
+        return [
+            replace(self._shipper.to_target(rule, target, receipt.event), number=number, buses=buses)
+            for rule in receipt.matched
+            for target in rule.targets
+        ]
 
     def _streams(self) -> Iterator[tuple[str, FunctionSpec, QueueTrigger]]:
         """The triggers that take from queues, by name, with their functions."""
@@ -282,7 +333,7 @@ class Deliveries:
         self._queues.remove(trigger.queue, batch.filtered)
         if not batch.messages:
             return None
-        shipment = self._pushed(spec, name, trigger.push, batch.payload, batch.events)
+        shipment = self._shipper.batch(name, spec, trigger, batch)
         if isinstance(shipment.route, Queued):
             # FC has taken the batch, whatever becomes of it: the stream goes on.
             self._queues.remove(trigger.queue, batch.messages)
@@ -294,15 +345,7 @@ class Deliveries:
         if isinstance(shipment.route, Queued):
             shipment = replace(shipment, request_id=request_id)
         shipment = replace(shipment, tries=shipment.tries + 1)
-        if isinstance(shipment.route, Pushed) and shipment.route.refused:
-            invocation = _refused(request_id)
-        else:
-            try:
-                invocation = self.deployment.run(shipment.function, shipment.payload, request_id)
-            except ClosedError as error:
-                # Removed meanwhile: whoever is in charge tries again, as for a function that fails.
-                invocation = _failed(request_id, "FunctionNotFound", str(error))
-        return self._followed(book, shipment, invocation)
+        return self._followed(book, shipment, self._trier.one_try(shipment, request_id))
 
     def _followed(self, book: Book, shipment: Shipment, invocation: Invocation) -> DeliveryRecord:
         """Does what follows a try, unless a reset came in between."""
@@ -321,7 +364,11 @@ class Deliveries:
                     then = f"{AGAIN} {iso_time(follows.at)}"
                 else:
                     then = self._end(book, shipment, invocation, follows)
-        return DeliveryRecord(shipment.source, shipment.function, invocation, shipment.tries, then)
+            record = DeliveryRecord(shipment.source, shipment.function, invocation, shipment.tries, then)
+            if shipment.number:
+                told = shortened(record.told())
+                book.journal.tell(shipment.number, shipment.source, Attempt(now, invocation.ok, told))
+        return record
 
     def _end(self, book: Book, shipment: Shipment, invocation: Invocation, over: Over) -> str:
         """Ends a shipment and says how."""
@@ -336,37 +383,34 @@ class Deliveries:
         self._queues.remove(shipment.queue, shipment.held)
         told: list[str] = []
         for letter in over.letters:
-            queue = queue_of(letter.destination)
-            if queue is None:
-                problem = f"{letter.destination} is not played, only queues of MNS are"
-            elif letter.body is None:
-                problem = f"it is too large for {queue}"
-            else:
-                problem = self._queues.put(queue, letter.body)
+            where, problem = self._post(book, letter)
             if problem:
                 book.lose(shipment, invocation.error_type, problem, self._now())
                 told.append(f"lost: {problem}")
             else:
-                told.append(f"in the queue {queue}")
+                told.append(f"in the {where}")
         if over.outcome == "given up" and not over.letters:
-            why = "no destination is set for it"
+            place = shipment.place
+            why = place.why if isinstance(place, NoPlace) else "no destination is set for it"
             book.lose(shipment, invocation.error_type, why, self._now())
             told.append(f"lost: {why}")
         return "; ".join(dict.fromkeys([over.outcome, *told]))
 
+    def _post(self, book: Book, letter: Letter) -> tuple[str, str]:
+        """Sends a letter off; where it goes, and why it cannot, or an empty text."""
+        queue, bus = queue_of(letter.destination), bus_of(letter.destination)
+        where = f"queue {queue}" if queue else f"bus {bus}"
+        if letter.body is None:
+            return where, f"it is too large for {queue or bus}"
+        if queue is not None:
+            return where, self._queues.put(queue, letter.body)
+        if bus is None:
+            return where, f"{letter.destination} is not played, only queues of MNS and event buses are"
+        # It may run functions, which is done without the lock: as any shipment that is due.
+        book.waiting.append(Waiting(self._now(), self._shipper.dead_letter(bus, letter.body)))
+        return where, ""
 
-def _queued(spec: FunctionSpec, *, destinations: bool = True) -> Queued:
-    arn = f"acs:fc:{spec.region}:{spec.account_id}:functions/{spec.name}"
-    return Queued(spec.asynchronous, arn, destinations)
 
-
-def _refused(request_id: str) -> Invocation:
-    """What EventBridge gets for an event that FC does not take."""
-    message = f"an asynchronous invocation may have {ASYNC_PAYLOAD_BYTES} bytes"
-    return _failed(request_id, "EntityTooLarge", message)
-
-
-def _failed(request_id: str, error_type: str, message: str) -> Invocation:
-    """A refusal by FC, in the form of an invocation that failed."""
-    payload = json.dumps({"errorMessage": message}).encode()
-    return Invocation(request_id, payload, error_type, "", 0.0, cold=False)
+def _bus_name(event: Mapping[str, FrozenJson]) -> str:
+    name = event.get("aliyuneventbusname", DEFAULT_BUS)
+    return name if isinstance(name, str) else json.dumps(name)

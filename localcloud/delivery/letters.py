@@ -10,7 +10,6 @@ https://www.alibabacloud.com/help/en/fc/user-guide/result-callback.
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 MOST_BYTES: Final = 64 * 1024
 
 Large: TypeAlias = Literal["reference", "cut", "lost"]
-
-_QUEUE: Final = re.compile(r"acs:mns:[^:]*:[^:]*:/queues/([^/:]+)(?:/messages)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +33,6 @@ class Letter:
 
     destination: str
     body: bytes | None
-
-
-def queue_of(destination: str) -> str | None:
-    """The name of the queue that an ARN names, as EventBridge or as FC writes it; None for others."""
-    found = _QUEUE.fullmatch(destination)
-    return found[1] if found else None
 
 
 def event_letter(destination: str, event: bytes, name: str, large: Large) -> Letter:

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from localcloud.delivery.letters import Letter, event_letter, record_letter
+from localcloud.delivery.places import NoPlace
 from localcloud.function_limits import LIMIT_ERROR
 
 if TYPE_CHECKING:
     from localcloud.behaviour import Behaviour
+    from localcloud.delivery.places import Place
     from localcloud.delivery.settings import AsyncSettings, PushSettings
     from localcloud.message import Request
     from localcloud.runtime import Invocation
@@ -55,11 +57,12 @@ Route: TypeAlias = Pushed | Queued
 
 @dataclass(frozen=True, slots=True)
 class Shipment:
-    """What is on its way to a function.
+    """What is on its way to a function, or to another target of a rule.
 
     Attributes:
-        function: the function's resource key.
-        source: the rule, queue trigger or timer that sends it, as FC names these; or `InvokeFunction`.
+        function: the function's resource key; empty where it is not known, or no function.
+        source: the rule, queue trigger or timer that sends it, as FC names these; bus, rule and target where
+            FC did not make the rule; or `InvokeFunction`.
         payload: what the function gets.
         events: the events in it, as a dead letter would have them.
         since: when it came, seconds since the epoch.
@@ -68,6 +71,9 @@ class Shipment:
         throttled: how often FC had no instance for it.
         queue: the queue that `held` is from.
         held: the messages of a queue that it is made of, until it is over.
+        place: where it goes, when that is told by the target of a rule.
+        number: of the event in the journal; 0 for what was on no bus.
+        buses: how many buses it has passed.
     """
 
     function: str
@@ -81,6 +87,9 @@ class Shipment:
     throttled: int = 0
     queue: str = ""
     held: tuple[MessageRecord, ...] = field(default=(), repr=False)
+    place: Place | None = None
+    number: int = 0
+    buses: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +126,8 @@ def after(
         chance: 0 to 1, for a random delay.
     """
     route, age = shipment.route, now - shipment.since
+    if isinstance(shipment.place, NoPlace):
+        return Over("given up")
     if isinstance(route, Queued):
         first, retries = behaviour.async_backoff_seconds, route.settings.retries
         if invocation.error_type == LIMIT_ERROR:

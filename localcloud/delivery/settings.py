@@ -1,4 +1,4 @@
-"""What a template says about events that cannot be delivered. Values only."""
+"""What a template or a rule says about events that cannot be delivered. Values only."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from localcloud.delivery.retries import AsyncRetries, BusRetries
 
 @dataclass(frozen=True, slots=True)
 class PushSettings:
-    """How EventBridge hands events to a function, and what it does when that fails.
+    """How EventBridge hands events to a target, and what it does when that fails.
 
     Attributes:
-        async_invocation_type: as written; `behaviour.async_invocation_true` says what it means.
+        async_invocation_type: of a trigger, as written; `behaviour.async_invocation_true` says what it means.
         tolerant: `errorsTolerance: ALL` goes on after an event that cannot be delivered; `NONE` stops there.
         dead_letters: ARN of what gets such an event; empty for none.
+        asynchronous: of the target of a rule, whether FC is only handed the event; None for a trigger.
     """
 
     async_invocation_type: bool = False
     retries: BusRetries = field(default_factory=BusRetries)
     tolerant: bool = False
     dead_letters: str = ""
+    asynchronous: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

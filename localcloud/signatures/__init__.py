@@ -1,8 +1,8 @@
 """Checks who signed a request, as the vendor's gateway does, with code of its own. Knows no service.
 
 Understood are ACS3-HMAC-SHA256, the older ROA HMAC-SHA1 (`acs KEY:signature`), the RPC query signature
-HMAC-SHA1, and those of FC 2.0, of MNS and of OSS, which count for their own service only. Nothing here may be
-shared with a client's signer: a mistake would then agree with itself.
+HMAC-SHA1, and those of FC 2.0, of MNS, of OSS and of EventBridge's older API, which count for their own
+service only. Nothing here may be shared with a client's signer: a mistake would then agree with itself.
 
 Source: the vendor's pages on request signatures, V3 and of each service.
 """
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from localcloud.errors import Refusal
-from localcloud.signatures import acs3, fc2, mns, oss, roa, rpc
+from localcloud.signatures import acs3, eventbridge, fc2, mns, oss, roa, rpc
 from localcloud.signatures.claim import Claim
 
 if TYPE_CHECKING:
@@ -130,6 +130,8 @@ def claim_of(request: Request, service: str) -> Claim:
         return mns.read(request)
     if service == "oss":
         return oss.read(request)
+    if service == "eventbridge2015":
+        return eventbridge.read(request)
     authorization = request.header("authorization")
     if authorization.startswith(acs3.ALGORITHM):
         return acs3.read(request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 CS = "https://cs.cn-hangzhou.aliyuncs.com"
 ENS = "https://ens.aliyuncs.com"
 ES = "https://elasticsearch.cn-hangzhou.aliyuncs.com"
+BUS = "https://eventbridge-console.cn-hangzhou.aliyuncs.com"
 VERSIONS = {
     "cs": "2015-12-15",
     "ens": "2017-11-10",
@@ -28,6 +30,7 @@ VERSIONS = {
     "fc2": "2016-08-15",
     "resourcemanager": "2020-03-31",
     "sts": "2015-04-01",
+    "eventbridge": "2020-04-01",
 }
 
 
@@ -90,6 +93,17 @@ class CloudClient:
     def ens(self, action: str, **query: str | int) -> httpx2.Response:
         """A call to Edge Node Service."""
         return self.call("ens", action, f"{ENS}/", "POST", params=query)
+
+    def bus(self, action: str, **query: Any) -> Any:
+        """A call to EventBridge: parameters that are no texts are sent as JSON, and `Data` comes back."""
+        body = self.bus_answer(action, **query)
+        assert body["Success"], body
+        return body.get("Data")
+
+    def bus_answer(self, action: str, **query: Any) -> Any:
+        """The same with the whole answer."""
+        texts = {name: one if isinstance(one, str) else json.dumps(one) for name, one in query.items()}
+        return self.call("eventbridge", action, f"{BUS}/", "POST", data=texts).json()
 
     def attach(self, *instances: str, cluster: str = "c1", **body: Any) -> httpx2.Response:
         """AttachInstances for edge workers."""

@@ -139,6 +139,10 @@ class Scene:
         """Every call that the cloud saw."""
         return self._own("GET", "calls")
 
+    def became(self, event_id: str = "") -> Any:
+        """What became of the events that were put, or of those of an id, once each had its first tries."""
+        return self._own("GET", f"events?id={event_id}&wait=30")
+
     def _own(self, method: str, route: str, body: Any = None) -> Any:
         """The local cloud's own API, in process or over HTTP as the calls."""
         address = f"{self.url or 'http://127.0.0.1'}/_localcloud/{route}"

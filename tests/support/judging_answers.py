@@ -11,7 +11,11 @@ from localcloud import LocalCloud
 if TYPE_CHECKING:
     from localcloud.message import Request, Response
 
-_ERROR_KEYS = {"cs": ("code", "message"), "fc2": ("ErrorCode", "ErrorMessage")}
+_ERROR_KEYS = {
+    "cs": ("code", "message"),
+    "fc2": ("ErrorCode", "ErrorMessage"),
+    "eventbridge2015": ("code", "message"),
+}
 _ID_HEADERS = {
     "fc": "x-fc-request-id",
     "fc2": "x-fc-request-id",
@@ -40,7 +44,8 @@ def judge(cloud: LocalCloud, request: Request, response: Response) -> None:
     if request.method == "HEAD":
         assert response.body == b"", shown
         return
-    assert (_error_of(service, response) if response.status >= 400 else "") == call["code"], shown
+    refused = response.status >= 400 or (service == "eventbridge" and not strict(response.body)["Success"])
+    assert (_error_of(service, response) if refused else "") == call["code"], shown
     if "json" in response.headers.get("content-type", ""):
         strict(response.body)
 

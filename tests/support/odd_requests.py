@@ -148,6 +148,10 @@ def furnish(cloud: LocalCloud) -> None:
     nodes = [{"instance_id": "i-2"}]
     cloud.seed({**edge_seed(2, nodes=nodes), **search_seed({"connectedClusters": ["es-2"]}, {}, {})})
     seed_queue(cloud, b"a", b"{}")
+    rule = {"RuleName": "i-1", "Targets": [{"Id": "1", "Type": "acs.mns.queue", "Endpoint": QUEUE}]}
+    cloud.seed(
+        {"eventbridge": {"buses": [{"EventBusName": "c1", "Rules": [rule]}, {"EventBusName": "es-1"}]}}
+    )
     cloud.seed({"oss": {"buckets": [{"Name": "default", "objects": [{"Key": "i-1", "Content": "AAAA"}]}]}})
 
 

@@ -25,6 +25,7 @@ TRIED_ELSEWHERE = {
     "large_letter",
     "batch_letters",
     "batch_items",
+    "target_errors",
 }
 """What takes a function to be seen; tests/unit/localcloud_runtime has those tests."""
 
@@ -73,6 +74,11 @@ def _connect_twice(client: CloudClient) -> object:
 def _repeat_a_token(client: CloudClient) -> object:
     client.connect("es-1", "es-2", clientToken="t")
     return client.connect("es-1", "es-2", clientToken="t").status_code
+
+
+def _missing_bus(client: CloudClient) -> object:
+    client.bus_answer("GetEventBus", EventBusName="nothing")
+    return client.cloud.calls[-1]["status"]
 
 
 def _activated(client: CloudClient) -> object:
@@ -181,6 +187,7 @@ VARIANTS: dict[str, tuple[Callable[[CloudClient], object], object, dict[object, 
     ),
     "connect_capital": (_capital, 200, {"refused": 400}),
     "repeat_answer": (_repeat_a_token, 200, {"processing": 400}),
+    "eventbridge_refusal_status": (_missing_bus, 200, {400: 400}),
     "unknown_key_status": (_unsigned_by(key_id="nobody"), 404, {400: 400}),
     "wrong_signature_status": (_unsigned_by(secret="wrong"), 400, {403: 403}),
 }

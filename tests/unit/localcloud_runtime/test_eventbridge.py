@@ -20,8 +20,7 @@ EVENT: JsonObject = {"id": "1", "source": "acs.ens", "type": "ens:Test", "data":
 def bus(*patterns: FrozenJson) -> EventBus:
     """A bus with one rule for each pattern, at a known time."""
     rules = (
-        Rule(f"rule-{index}", f"function-{index}", compile_pattern(json.dumps(pattern)))
-        for index, pattern in enumerate(patterns)
+        Rule(f"rule-{index}", compile_pattern(json.dumps(pattern))) for index, pattern in enumerate(patterns)
     )
     return EventBus(tuple(rules), account_id="1000", region="cn-hangzhou", now=lambda: 1767323045.179)
 

@@ -1,0 +1,111 @@
+"""What became of each event on a bus: which rules took it, why others did not, and what the tries came to.
+
+Keeps the last events only. Not safe for several threads: whoever keeps it locks it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from localcloud.clock import iso_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fctoolkit.jsontypes import JsonObject, JsonValue
+    from localcloud.eventbridge import Receipt, Rule
+
+MOST_EVENTS: Final = 1000
+LONGEST_RESULT: Final = 1000
+"""Characters that are kept of what a function returned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try to deliver an event to a target.
+
+    Attributes:
+        at: when it was over, seconds since the epoch.
+        ok: whether it was delivered.
+        told: what there is to say of it.
+    """
+
+    at: float
+    ok: bool
+    told: JsonObject
+
+
+@dataclass(slots=True)
+class Entry:
+    """An event that was put on a bus.
+
+    Attributes:
+        number: tells it from others, also from the same event on another bus.
+        at: when it came, seconds since the epoch.
+        attempts: by what deliveries to the target are known by.
+    """
+
+    number: int
+    receipt: Receipt
+    at: float
+    attempts: dict[str, list[Attempt]] = field(default_factory=dict)
+
+    def told(self) -> JsonObject:
+        """The event, and each rule's answer with each target's deliveries."""
+        rules: list[JsonValue] = [self._taken(rule) for rule in self.receipt.matched]
+        rules.extend(
+            {"rule": miss.rule.name, "matched": False, "reason": miss.reason} for miss in self.receipt.missed
+        )
+        return {
+            "bus": self.receipt.bus,
+            "receivedAt": iso_time(self.at),
+            "event": self.receipt.event,
+            "rules": rules,
+        }
+
+    def _taken(self, rule: Rule) -> JsonObject:
+        targets: list[JsonValue] = [
+            {
+                "target": target.id,
+                "type": target.kind,
+                "endpoint": target.endpoint,
+                "deliveries": [attempt.told for attempt in self.attempts.get(rule.source(target), ())],
+            }
+            for target in rule.targets
+        ]
+        return {"rule": rule.name, "matched": True, "targets": targets}
+
+
+class Journal:
+    """The events that came, in order."""
+
+    def __init__(self) -> None:
+        self._entries: dict[int, Entry] = {}
+        self._count = 0
+
+    def note(self, receipt: Receipt, at: float) -> int:
+        """Notes an event that came, and returns its number."""
+        self._count += 1
+        self._entries[self._count] = Entry(self._count, receipt, at)
+        if len(self._entries) > MOST_EVENTS:
+            del self._entries[next(iter(self._entries))]
+        return self._count
+
+    def tell(self, number: int, source: str, attempt: Attempt) -> None:
+        """Notes a try; nothing when the event is forgotten, or was on no bus."""
+        entry = self._entries.get(number)
+        if entry is not None:
+            entry.attempts.setdefault(source, []).append(attempt)
+
+    def entries(self, event_id: str = "", bus: str = "") -> Iterator[Entry]:
+        """Those of an event's id, or of all, and on a bus, or on all."""
+        for entry in self._entries.values():
+            if bus in {"", entry.receipt.bus} and event_id in {"", entry.receipt.event.get("id")}:
+                yield entry
+
+
+def shortened(told: JsonObject) -> JsonObject:
+    """What is kept of a try: a long result is cut."""
+    result = told.get("result")
+    return {**told, "result": result[:LONGEST_RESULT]} if isinstance(result, str) else told
