@@ -21,7 +21,11 @@ from aliyunsdkcore.request import CommonRequest
 from localcloud import LocalCloud
 from localcloud.checksums import crc64
 from localcloud.server import running_server
+from tests.support.fc_clients import fc2_client
+from tests.support.fc_control import ControlPlane, models
 from tests.support.oss_requests import BUCKET, VERSION_1, VERSION_4, Auth
+from tests.support.programs import requires
+from tools.layer.build import zip_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,3 +134,19 @@ def test_both_generations_of_clients_are_told_who_they_are(served: tuple[LocalCl
     older = json.loads(AcsClient("test", "test", "cn-hangzhou").do_action_with_exception(request))
     assert identity.identity_type == older["IdentityType"] == "RAMUser"
     assert identity.arn == older["Arn"]
+
+
+def test_what_is_uploaded_is_what_runs(served: tuple[LocalCloud, str]) -> None:
+    """As fc3 deploys: a token for an upload, the upload, and a function of it, known by the same checksum."""
+    requires("python3.12")
+    cloud, url = served
+    plane, path = ControlPlane(cloud, url), "/2016-08-15/tempBucketToken"
+    client = fc2_client(url)
+    token = client._do_request("GET", path, client._build_common_headers("GET", path)).json()
+    keys, name = token["credentials"], f"1234567890123456/{token['objectName']}"
+    auth = oss2.StsAuth(keys["AccessKeyId"], keys["AccessKeySecret"], keys["SecurityToken"])
+    code = zip_bytes({"index.py": b"def handler(event, context): return b'uploaded ' + event"})
+    put = bucket_at(url, auth, token["ossBucket"]).put_object(name, code)
+    place = models.InputCodeLocation(oss_bucket_name=token["ossBucket"], oss_object_name=name)
+    assert plane.create("uploaded", code=place).code_checksum == str(put.crc)
+    assert plane.invoke("uploaded", b"event") == b"uploaded event"
