@@ -15,7 +15,7 @@ from localcloud.services.ens.records import InstanceRecord
 from localcloud.validation import checked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from fctoolkit.jsontypes import JsonObject, JsonValue
 
@@ -89,13 +89,17 @@ class Fleet:
 
     def __init__(self) -> None:
         self._machines: dict[str, Machine] = {}
+        # Made when it is asked for: a page of ten must not copy ten thousand.
+        self._in_order: tuple[Machine, ...] | None = None
 
     def __len__(self) -> int:
         return len(self._machines)
 
-    def all(self) -> Iterable[Machine]:
+    def all(self) -> Sequence[Machine]:
         """Every machine."""
-        return self._machines.values()
+        if self._in_order is None:
+            self._in_order = tuple(self._machines.values())
+        return self._in_order
 
     def get(self, instance_id: str) -> Machine | None:
         """The machine of that id."""
@@ -104,10 +108,12 @@ class Fleet:
     def put(self, machine: Machine) -> None:
         """Adds the machine, or replaces the one of the same id."""
         self._machines[machine.instance_id] = machine
+        self._in_order = None
 
     def remove(self, instance_id: str) -> None:
         """Takes the machine out."""
         del self._machines[instance_id]
+        self._in_order = None
 
 
 def seeded(value: JsonValue, where: str, moment: Moment) -> Machine:

@@ -126,9 +126,9 @@ class EnsService:
             }
         )
 
-    def _candidates(self, call: Call) -> list[Machine]:
+    def _candidates(self, call: Call) -> Sequence[Machine]:
         if "InstanceIds" not in call.query:
-            return list(self._fleet.all())
+            return self._fleet.all()
         wanted = json_strings(call, "InstanceIds")
         if len(wanted) > MAXIMUM_IDS:
             raise invalid("InstanceIds", f"takes at most {MAXIMUM_IDS} ids, not {len(wanted)}")
@@ -225,7 +225,7 @@ class EnsService:
         return machine
 
 
-def _matching(machines: list[Machine], call: Call) -> list[Machine]:
+def _matching(machines: Sequence[Machine], call: Call) -> Sequence[Machine]:
     """The machines that pass every filter of DescribeInstances."""
     query, moment = call.query, call.moment
     equal = [(name, query[name]) for name in _EQUAL_FILTERS if name in query]
