@@ -68,17 +68,20 @@ def test_layers_in_their_order(plane: ControlPlane) -> None:
 
 
 def test_a_version_stays_as_it_was(plane: ControlPlane) -> None:
-    """A published version keeps its code and configuration, and knows its number."""
-    plane.create(
-        "one",
-        "import os\ndef handler(event, context): return os.environ['A'] + context.function.qualifier",
-        environment_variables={"A": "before "},
-    )
+    """A published version keeps its code, layers and configuration, and knows its number."""
+    source = """
+        import os, who
+        def handler(event, context):
+            return os.environ["A"] + who.NAME + context.function.qualifier
+    """
+    arn = plane.layer("lib", python__who="NAME = ' layered '").layer_version_arn
+    plane.create("one", source, environment_variables={"A": "before"}, layers=[arn])
     assert plane.publish("one") == "1"
-    plane.update("one", code=code_of(NEW), environment_variables={"A": "after "})
-    assert plane.invoke("one", qualifier="1") == b"before 1"
+    plane.update("one", code=code_of(NEW), environment_variables={"A": "after"}, layers=[])
+    plane.client.delete_layer_version("lib", "1")
+    assert plane.invoke("one", qualifier="1") == b"before layered 1"
     assert plane.invoke("one", qualifier="LATEST") == b"new"
-    assert plane.get("one", "1").environment_variables == {"A": "before "}
+    assert plane.get("one", "1").environment_variables == {"A": "before"}
     assert plane.get("one", "1").function_arn == f"{ARN}:functions/one/1"
 
 
