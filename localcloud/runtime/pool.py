@@ -104,7 +104,14 @@ class Pool:
 
     def free(self) -> Slot | None:
         """The instance that a request goes to: a provisioned one, a fuller one, the last one used."""
-        takers = [slot for slot in self.slots if slot.ready and slot.running < self.concurrency]
+        busy = sum(slot.running > 0 for slot in self.slots)
+        # A limit that was lowered leaves instances that may not be used any more until others are idle.
+        full = self.most is not None and busy >= self.most
+        takers = [
+            slot
+            for slot in self.slots
+            if slot.ready and slot.running < self.concurrency and (slot.running or not full)
+        ]
         return max(takers, key=lambda slot: (slot.provisioned, slot.running, slot.used_at), default=None)
 
     def idle(self) -> list[Slot]:
