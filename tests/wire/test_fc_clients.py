@@ -11,6 +11,7 @@ import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -191,6 +192,20 @@ def test_background_invocations(served: Served) -> None:
     ]
 
 
+def test_no_instance_is_left(served: Served) -> None:
+    """When no instance may take a request, both clients get FC's 429."""
+    deployment = served.cloud.deliveries.deployment
+    spec = deployment.named(ECHO)
+    assert spec is not None
+    deployment.put(replace(spec, reserved=0))
+    with refused3(429, "ResourceExhausted"):
+        fc3_invoke(served.url, ECHO, b"")
+    with refused2(429, "ResourceExhausted"):
+        invoke2(served, b"")
+    deployment.put(spec)
+    assert fc3_invoke(served.url, ECHO, b"")[0] == 200
+
+
 def test_functions_that_are_not_there(served: Served) -> None:
     """Unknown functions, services, versions and aliases have the vendor's codes, and the known are named."""
     with refused3(404, "FunctionNotFound"):
@@ -272,8 +287,8 @@ def test_faults(served: Served) -> None:
     assert served.cloud.calls[-1]["code"] == "ResourceExhausted"
 
 
-def test_many_callers_wait_for_one_instance(served: Served) -> None:
-    """A hundred callers of a function that itself calls the cloud are all answered."""
+def test_many_callers_wait_for_few_instances(served: Served) -> None:
+    """A hundred callers of a function that itself calls the cloud are all answered, by a few processes."""
     with ThreadPoolExecutor(100) as callers:
         event = order(do="look around")
         results = list(callers.map(lambda _: fc3_invoke(served.url, ECHO, event), range(100)))

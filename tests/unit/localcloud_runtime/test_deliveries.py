@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -230,6 +231,34 @@ class TestAsynchronous:
             "it is broken",
         )
         assert (letter.request_id, letter.attempts) == ("request-1", 3)
+
+    def test_no_instance_is_no_try(self, scene: Scene) -> None:
+        """What finds no instance is repeated with longer and longer waits, and has all its tries left."""
+        deployment = scene.cloud.deliveries.deployment
+        spec = deployment.function("first")
+        deployment.put(replace(spec, reserved=0))
+        self.later(scene, b"{}")
+        scene.cloud.advance(100)
+        (waiting,) = scene.deliveries()["waiting"]
+        assert (waiting["tries"], waiting["errorType"]) == (0, "ResourceExhausted")
+        # After 0.5, 1.5, 3.5, … seconds.
+        assert len(scene.retries) == 8
+        deployment.put(spec)
+        scene.broken()
+        scene.cloud.advance(100)
+        scene.cloud.advance(100)
+        assert len(scene.seen()) == 3
+        assert len(scene.bodies("records")) == 1
+
+    def test_no_instance_for_five_hours(self, scene: Scene) -> None:
+        """After five hours without an instance the destination is told, without a single try."""
+        deployment = scene.cloud.deliveries.deployment
+        deployment.put(replace(deployment.function("first"), reserved=0))
+        self.later(scene, b"{}")
+        scene.cloud.advance(5 * 3600)
+        (body,) = scene.bodies("records")
+        assert json.loads(body)["requestContext"]["condition"] == "ResourceExhausted"
+        assert scene.seen() == []
 
     def test_a_success_is_told(self, scene: Scene) -> None:
         """OnSuccess gets the event and the result, in the same record."""

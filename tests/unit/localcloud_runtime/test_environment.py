@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from localcloud.function_spec import FunctionSpec
+from localcloud.function_spec import CustomRuntime, FunctionSpec
 from localcloud.runtime.environment import BASICS, function_environment
 
 NAMES = st.sampled_from(
@@ -41,3 +43,19 @@ def test_order_of_precedence(caller: dict[str, str], own: dict[str, str]) -> Non
     assert result["FC_REGION"] == "cn-hangzhou"
     assert not {"SECRET", "LOG_LEVEL_X", "MY_ENLIST_X"} & (result.keys() - own.keys())
     assert own.keys() <= result.keys()
+
+
+@pytest.mark.parametrize("runtime", ["python3.12", "custom.debian12"])
+def test_programs_and_libraries_of_layers(tmp_path: Path, runtime: str) -> None:
+    """What layers have in bin and lib is found, the first layer's first, unless s.yaml says otherwise."""
+    for folder in ("first/python", "first/bin", "second/python", "second/bin", "second/lib", "packages/bin"):
+        (tmp_path / folder).mkdir(parents=True)
+    layers = tuple(tmp_path / name for name in ("first", "second", "packages"))
+    custom = CustomRuntime() if runtime.startswith("custom") else None
+    spec = FunctionSpec("k", "fn", "index.handler", tmp_path, layers=layers, runtime=runtime, custom=custom)
+    seen = function_environment(spec, {"PATH": "/usr/bin"})
+    assert seen["PATH"] == f"{tmp_path}/first/bin:{tmp_path}/second/bin:/usr/bin"
+    assert seen["LD_LIBRARY_PATH"] == f"{tmp_path}:{tmp_path}/lib:{tmp_path}/second/lib"
+    own = function_environment(replace(spec, environment={"PATH": "/own"}), {"PATH": "/usr/bin"})
+    assert own["PATH"] == "/own"
+    assert "LD_LIBRARY_PATH" not in function_environment(replace(spec, layers=()), {})

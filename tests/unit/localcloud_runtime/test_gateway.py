@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -234,6 +235,14 @@ def test_a_caller_that_does_not_wait(tmp_path: Path) -> None:
         answer.headers["x-fc-request-id"],
         again.headers["x-fc-request-id"],
     }
+
+
+def test_no_instance_is_left(tmp_path: Path) -> None:
+    """A request that finds no instance is FC's own 429."""
+    with echo_cloud(tmp_path) as cloud:
+        deployment = cloud.deliveries.deployment
+        deployment.put(replace(deployment.function("open"), reserved=0))
+        assert code_of(ask(cloud)) == (429, "ResourceExhausted")
 
 
 def test_head_has_no_body(echo: LocalCloud) -> None:

@@ -42,3 +42,14 @@ def test_asynchronous_invocations() -> None:
     assert retries.delay(1, 9.5, 0.5) == 0.5
     assert retries.delay(1, 9.6, 0.5) is None
     assert AsyncRetries(most=0).delay(1, 0, 0.5) is None
+
+
+def test_invocations_that_find_no_instance() -> None:
+    """FC repeats what it throttled for five hours, or until the event's age, whatever its attempts are."""
+    retries = AsyncRetries(most=0)
+    waits: list[float] = []
+    while (delay := retries.throttled_delay(len(waits) + 1, sum(waits), 0.5)) is not None:
+        waits.append(delay)
+    assert waits[:4] == [0.5, 1.0, 2.0, 4.0]
+    assert sum(waits) <= 5 * 3600 < sum(waits) + 2 * waits[-1]
+    assert AsyncRetries(longest=2).throttled_delay(3, 1.5, 0.5) is None
