@@ -21,7 +21,7 @@ from fctoolkit.errors import ConfigurationError, ToolkitError
 from localcloud.deployment import Deployment, Ended
 from localcloud.endpoints import is_loopback
 from localcloud.errors import LocalCloudError
-from localcloud.runtime import FunctionProcess
+from localcloud.runtime import FunctionProcess, Limits
 from localcloud.runtime.environment import ENDPOINT, TEST_CREDENTIALS, calling, function_environment
 from localcloud.template import Template, read_template
 
@@ -86,6 +86,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="fire all timers of the template every so many seconds, whatever their schedules say",
     )
+    serve.add_argument(
+        "--processes",
+        type=_count,
+        default=Limits().processes,
+        metavar="N",
+        help="instances of functions that run on this machine at once (default: %(default)s)",
+    )
     serve.add_argument("--record", type=Path, metavar="FILE", help="write every call there, as lines of JSON")
     serve.add_argument(
         "--replay", type=Path, metavar="FILE", help="answer from a file that --record wrote, and nothing else"
@@ -124,6 +131,13 @@ def _address(text: str) -> str:
     return text
 
 
+def _count(text: str) -> int:
+    """A whole number, at least one."""
+    if not (text.isdecimal() and int(text)):
+        raise argparse.ArgumentTypeError(f"not a whole number from 1 on: {text!r}")
+    return int(text)
+
+
 def _seconds(text: str) -> float:
     seconds = float(text)
     if not 0 < seconds <= threading.TIMEOUT_MAX:
@@ -154,7 +168,12 @@ def _serve(options: argparse.Namespace, environment: dict[str, str]) -> int:
         def ready(url: str) -> None:
             functions = {**calling(url), **environment}
             deployment = stack.enter_context(
-                Deployment(template, functions, ended=partial(_show_end, template))
+                Deployment(
+                    template,
+                    functions,
+                    ended=partial(_show_end, template),
+                    limits=Limits(processes=options.processes),
+                )
             )
             _show_addresses(cloud.deploy(deployment, url, _show_try))
             stack.enter_context(cloud.deliveries.following())

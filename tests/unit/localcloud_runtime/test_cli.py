@@ -404,6 +404,7 @@ class TestServe:
             (["--template", "absent.yaml"], b"absent.yaml:1: "),
             (["--tick", "5"], b"needs --template"),
             (["--tick", "-1", "--template", "s.yaml"], b"positive number of seconds"),
+            (["--processes", "0"], b"whole number from 1 on"),
             (["--port", "99999"], b"expected a port, 0 to 65535"),
             (["--port", "-1"], b"expected a port, 0 to 65535"),
             (["--port", "http"], b"expected a port, 0 to 65535"),
