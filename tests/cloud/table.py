@@ -1,6 +1,7 @@
 """Which of the vendor's clients does which action: runs every scenario with every client and writes a table.
 
 ./dev run python -m tests.cloud.table           writes docs/localcloud-clients.md
+./dev run python -m tests.cloud.table --s       and deploys with Serverless Devs, where the machine has it
 ./dev run python -m tests.cloud.table --check   only says whether that is needed
 """
 
@@ -9,12 +10,15 @@ from __future__ import annotations
 import argparse
 import gc
 import logging
+import subprocess
 import sys
+import tempfile
 import traceback
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
 
 from localcloud import LocalCloud
 from tests.cloud.scenarios import scenarios
@@ -39,6 +43,19 @@ compares. The same scenarios run in process and over HTTP without a client, with
 | raw | called; the answer was right, but the client's models cannot read it and give it as it came |
 | no | a scenario that calls it failed |
 | | not called: the client has no method for it, or no scenario calls it |
+"""
+
+
+_S_TESTS = ROOT / "tests" / "functions" / "test_deploy_local.py"
+S_COMMANDS = ("s verify", "s plan", "s layer publish", "s deploy", "s info", "s invoke", "s remove")
+NOT_RUN = "not run here"
+_SERVERLESS_DEVS = f"""
+## Serverless Devs
+
+The real `s` with its component fc3 deploys every s.yaml of this repository to a local cloud, twice, invokes
+the functions and removes all of it; after each command the state of the local cloud is asserted.
+`{COMMAND} --s` does so where the machine has Node.js and the component.
+Other runs keep what it found.
 """
 
 
@@ -83,8 +100,8 @@ def run() -> Outcome:
     return outcome
 
 
-def render(outcome: Outcome) -> str:
-    """The page."""
+def render(outcome: Outcome, s: str) -> str:
+    """The page; `s` is the cell of every command of Serverless Devs."""
     parts = [_INTRODUCTION.rstrip()]
     for service, actions in sorted(LocalCloud().supported.items()):
         columns = [mode for mode in OF_CLIENTS if service in MODES[mode]]
@@ -93,7 +110,31 @@ def render(outcome: Outcome) -> str:
         rows = [[action, *(_cell(outcome, mode, service, action) for mode in columns)] for action in actions]
         parts.append(f"\n## {service}\n")
         parts.append(_table(["action", *(clients[mode] for mode in columns)], rows))
+    parts.append(_SERVERLESS_DEVS)
+    parts.append(_table(["command", "@serverless-devs/s"], [[command, s] for command in S_COMMANDS]))
     return "\n".join(parts) + "\n"
+
+
+def written_s() -> str:
+    """What the page that is there says of Serverless Devs: not every machine has its component."""
+    rows = TABLE.read_text(encoding="utf-8").splitlines() if TABLE.is_file() else []
+    cells = [row.strip("| ").split(" | ") for row in rows]
+    return next((cell[1] for cell in cells if cell[0] == S_COMMANDS[0]), NOT_RUN)
+
+
+def run_s() -> str:
+    """Deploys every template to a local cloud with `s`: the tests of that assert each command's effect."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        command = [sys.executable, "-m", "pytest", "-q", str(_S_TESTS), f"--junitxml={report}"]
+        subprocess.run(command, cwd=ROOT, check=False, stdout=sys.stderr)  # noqa: S603 - our own tests
+        suite = ET.parse(report).getroot().find("testsuite")  # noqa: S314 - pytest wrote it
+    counts = {
+        name: int(value) for name, value in (suite.items() if suite is not None else ()) if value.isdigit()
+    }
+    if counts.get("failures", 1) or counts.get("errors", 1):
+        return "no"
+    return NOT_RUN if counts["tests"] == counts["skipped"] else "yes"
 
 
 def _client(outcome: Outcome, mode: str, service: str) -> str:
@@ -135,9 +176,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m tests.cloud.table", description=__doc__.partition("\n")[0]
     )
     parser.add_argument("--check", action="store_true", help="write nothing; say whether the page is right")
+    parser.add_argument("--s", action="store_true", help="deploy with Serverless Devs, too; takes minutes")
     options = parser.parse_args(arguments)
     outcome = quietly_run()
-    text = render(outcome)
+    text = render(outcome, run_s() if options.s else written_s())
     sys.stderr.writelines(f"{failure}\n" for failure in outcome.failures)
     if options.check:
         is_right = TABLE.read_text(encoding="utf-8") == text

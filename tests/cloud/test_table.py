@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tests.cloud.table import COMMAND, TABLE, quietly_run, render
+from tests.cloud.table import COMMAND, TABLE, quietly_run, render, written_s
 
 
 def test_the_table_is_what_a_run_makes() -> None:
     """Every scenario passes with every client, and the committed table says so, action by action."""
     outcome = quietly_run()
     assert outcome.failures == []
-    assert TABLE.read_text(encoding="utf-8") == render(outcome), f"run {COMMAND}"
+    assert TABLE.read_text(encoding="utf-8") == render(outcome, written_s()), f"run {COMMAND}"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, Protocol
@@ -165,6 +166,8 @@ class PlainCaller:
             )
         if service == "oss":
             return OssAuth(keys)
+        if service == "eventbridge2015":
+            return OlderEventsAuth(keys)
         return Fc2Auth(keys) if service == "fc2" else Signer(keys.key_id, keys.secret, keys.token)
 
 
@@ -186,6 +189,31 @@ class Fc2Auth(httpx2.Auth):
             request.method, unquote(request.url.path), dict(request.headers)
         )
         request.headers["authorization"] = signed
+        yield request
+
+
+class OlderEventsAuth(httpx2.Auth):
+    """The signature of EventBridge's older API, made by its client's own code."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+
+    def auth_flow(self, request: httpx2.Request) -> Iterator[httpx2.Request]:  # type: ignore[override] # nothing is sent back
+        """Adds date, nonce, token and signature."""
+        from alibabacloud_eventbridge_util.client import Client
+        from Tea.request import TeaRequest
+
+        keys = self._keys
+        request.headers["date"] = formatdate(usegmt=True)
+        request.headers["content-type"] = "application/cloudevents-batch+json; charset=utf-8"
+        request.headers["x-acs-signature-nonce"] = uuid.uuid4().hex
+        if keys.token:
+            request.headers["x-acs-security-token"] = keys.token
+        asked = TeaRequest()
+        asked.method, asked.pathname, asked.query = request.method, request.url.path, {}
+        asked.headers = {name.lower(): value for name, value in request.headers.items()}
+        signature = Client.get_signature(Client.get_string_to_sign(asked), keys.secret)
+        request.headers["authorization"] = f"acs:{keys.key_id}:{signature}"
         yield request
 
 
@@ -239,6 +267,8 @@ def _version(operation: Operation) -> dict[str, str]:
         return {"x-mns-version": version}
     if operation.service == "fc2":
         return {}
+    if operation.service == "eventbridge2015":
+        return {"x-eventbridge-version": version}
     if operation.service == "oss":  # told by the scheme of its signature
         return {"authorization": "OSS4-HMAC-SHA256 "}
     return {"x-acs-version": version, "x-acs-action": operation.action}

@@ -30,9 +30,9 @@ CORE: Final = "core"
 
 _COMMON = frozenset({"cs", "elasticsearch", "ens", "eventbridge", "fc", "sts"})
 MODES: Final[Mapping[str, frozenset[str]]] = {
-    IN_PROCESS: _COMMON | {"fc2", "mns", "oss", "resourcemanager"},
-    OVER_HTTP: _COMMON | {"fc2", "mns", "oss", "resourcemanager"},
-    OFFICIAL: _COMMON | {"fc2", "mns", "oss"},
+    IN_PROCESS: _COMMON | {"eventbridge2015", "fc2", "mns", "oss", "resourcemanager"},
+    OVER_HTTP: _COMMON | {"eventbridge2015", "fc2", "mns", "oss", "resourcemanager"},
+    OFFICIAL: _COMMON | {"eventbridge2015", "fc2", "mns", "oss"},
     OFFICIAL_OLDER: _COMMON | {"oss"},
     CORE: _COMMON | {"resourcemanager"},
 }

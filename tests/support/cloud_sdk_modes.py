@@ -27,7 +27,7 @@ from requests.exceptions import RequestException
 
 from localcloud import catalogue
 from tests.support.cloud_modes import CONTENT, HEADERS, NO_ANSWER, UNREADABLE, Answer, query_of
-from tests.support.cloud_sdk_own import Fc2Caller, ObjectCaller, QueueCaller
+from tests.support.cloud_sdk_own import EventsCaller, Fc2Caller, ObjectCaller, QueueCaller
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -165,6 +165,7 @@ class OfficialCaller:
     def __init__(self, url: str, keys: Keys, algorithm: str = "") -> None:
         self._tea = TeaCaller(url, keys, algorithm)
         self._own: dict[str, Caller] = {
+            "eventbridge2015": EventsCaller(url, keys),
             "fc2": Fc2Caller(url, keys),
             "mns": QueueCaller(url, keys),
             "oss": ObjectCaller(url, keys, older=bool(algorithm)),

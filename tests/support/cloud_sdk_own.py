@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import fc2
 import oss2
+from alibabacloud_eventbridge.client import Client as EventsClient
+from alibabacloud_eventbridge.models import CloudEvent
+from alibabacloud_eventbridge.models import Config as EventsConfig
 from fc2.fc_exceptions import FcError
 from mns.account import Account
 from mns.mns_exception import MNSClientException, MNSServerException
 from mns.queue import Message
 from requests.exceptions import RequestException
+from Tea.exceptions import TeaException, UnretryableException
 
 from tests.support.cloud_modes import CONTENT, HEADERS, NO_ANSWER, Answer
 
@@ -22,6 +28,7 @@ if TYPE_CHECKING:
 MNS = "aliyun-mns-sdk"
 FC2 = "aliyun-fc2"
 OSS = "oss2"
+EVENTS = "alibabacloud_eventbridge"
 
 
 class QueueCaller:
@@ -121,6 +128,45 @@ class ObjectCaller:
             bucket.session.session.close()
         headers = {name.lower(): value for name, value in result.headers.items()}
         return Answer(result.status, body=body, headers=headers)
+
+
+class EventsCaller:
+    """alibabacloud_eventbridge, the older client, for events."""
+
+    def __init__(self, url: str, keys: Keys) -> None:
+        config = EventsConfig(
+            endpoint=urlsplit(url).netloc,
+            access_key_id=keys.key_id,
+            access_key_secret=keys.secret,
+            region_id="cn-hangzhou",
+        )
+        config.security_token = keys.token or None
+        self._client = EventsClient(config)
+
+    def client(self, service: str, action: str) -> str:
+        """The package."""
+        return EVENTS
+
+    def call(self, service: str, action: str, parameters: Mapping[str, Any]) -> Answer:
+        """Puts the CloudEvents that the content holds, as JSON."""
+        events = [
+            CloudEvent(
+                **{name: value for name, value in event.items() if name in _ATTRIBUTES},
+                data=json.dumps(event["data"]).encode(),
+                extensions={name: one for name, one in event.items() if name not in {*_ATTRIBUTES, "data"}},
+            )
+            for event in json.loads(parameters[CONTENT])
+        ]
+        try:
+            answer = self._client.put_events(events)
+        except TeaException as error:
+            return Answer(0, error.code, message=error.message)  # the client keeps the status to itself
+        except (UnretryableException, RequestException) as error:
+            return Answer(0, NO_ANSWER, message=str(error))
+        return Answer(200, body=answer.to_map())
+
+
+_ATTRIBUTES = ("id", "source", "type", "subject", "time", "datacontenttype", "specversion")
 
 
 def _read(result: Any) -> tuple[Any, bytes]:
