@@ -46,8 +46,8 @@ def unpacked_layer(folder: Path) -> Path:
     return _unpacked(LAYER.read_bytes(), folder)
 
 
-def uploaded_code(source: Path, folder: Path) -> Path:
-    """A function's folder, zipped and unpacked again, with the usual bindings packed beside the code.
+def zipped_code(source: Path) -> bytes:
+    """A function's folder as fc3 zips it, with the usual bindings packed beside the code.
 
     fc3 puts everything into the zip, hidden files too, but for what `.fcignore` names.
     """
@@ -60,7 +60,12 @@ def uploaded_code(source: Path, folder: Path) -> Path:
         if path.is_file() and not ignored.intersection(path.relative_to(source).parts)
     }
     named = {path.as_posix(): data for path, data in files.items()}
-    return _unpacked(zip_bytes(named | {"bindings.json": json.dumps(BINDINGS).encode()}), folder)
+    return zip_bytes(named | {"bindings.json": json.dumps(BINDINGS).encode()})
+
+
+def uploaded_code(source: Path, folder: Path) -> Path:
+    """A function's folder, zipped and unpacked again."""
+    return _unpacked(zipped_code(source), folder)
 
 
 @contextmanager
