@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from fctoolkit.jsontypes import JsonObject, JsonValue
-    from localcloud.delivery.deliveries import Deliveries, DeliveryRecord
+    from localcloud.delivery.deliveries import Deliveries
+    from localcloud.delivery.journal import DeliveryRecord
     from localcloud.runtime import Invocation
 
 SERVICES: Final = ("CS", "ENS", "ELASTICSEARCH")

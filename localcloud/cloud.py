@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from fctoolkit.jsontypes import FrozenJson, JsonObject, JsonValue
-    from localcloud.delivery.deliveries import Deliveries, DeliveryRecord
+    from localcloud.delivery.deliveries import Deliveries
+    from localcloud.delivery.journal import DeliveryRecord
     from localcloud.deployment import Deployment
     from localcloud.eventbridge import Rule
     from localcloud.faults import Fault

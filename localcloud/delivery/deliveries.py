@@ -11,14 +11,14 @@ import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from fctoolkit.errors import EventError
 from localcloud.clock import iso_time
 from localcloud.delivery.book import Book, Waiting
-from localcloud.delivery.journal import Attempt, shortened
+from localcloud.delivery.journal import AGAIN, Attempt, DeliveryRecord, shortened
 from localcloud.delivery.places import NoPlace, bus_of, queue_of
 from localcloud.delivery.routes import Again, Queued, after
 from localcloud.delivery.shipping import Shipper
@@ -45,47 +45,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-AGAIN: Final = "tried again at"
-
 LOOK_SECONDS: Final = 0.5
 """How often, in real time, is looked for what is due."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryRecord:
-    """One try to deliver.
-
-    Attributes:
-        source: the rule, queue trigger or timer, named as FC names it: `<function>-<trigger>`; or
-            `InvokeFunction`; of a rule that FC did not make `<bus>/<rule>/<target>`.
-        function: the function's resource key; empty for other targets.
-        tries: how many there were, with this one.
-        then: what follows, in words.
-    """
-
-    source: str
-    function: str
-    invocation: Invocation
-    tries: int = 1
-    then: str = "delivered"
-
-    @property
-    def over(self) -> bool:
-        """Whether there will be no further try."""
-        return not self.then.startswith(AGAIN)
-
-    def told(self) -> JsonObject:
-        """The same in JSON, for who put the event on the bus."""
-        return {
-            "rule": self.source,
-            "function": self.function,
-            "requestId": self.invocation.request_id,
-            "errorType": self.invocation.error_type,
-            "result": self.invocation.payload.decode(errors="replace"),
-            "durationMs": round(self.invocation.duration * 1000),
-            "cold": self.invocation.cold,
-            "then": self.then,
-        }
 
 
 class Deliveries:

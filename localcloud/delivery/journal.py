@@ -15,10 +15,50 @@ if TYPE_CHECKING:
 
     from fctoolkit.jsontypes import JsonObject, JsonValue
     from localcloud.eventbridge import Receipt, Rule
+    from localcloud.runtime import Invocation
 
 MOST_EVENTS: Final = 1000
 LONGEST_RESULT: Final = 1000
 """Characters that are kept of what a function returned."""
+
+AGAIN: Final = "tried again at"
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRecord:
+    """One try to deliver.
+
+    Attributes:
+        source: the rule, queue trigger or timer, named as FC names it: `<function>-<trigger>`; or
+            `InvokeFunction`; of a rule that FC did not make `<bus>/<rule>/<target>`.
+        function: the function's resource key; empty for other targets.
+        tries: how many there were, with this one.
+        then: what follows, in words.
+    """
+
+    source: str
+    function: str
+    invocation: Invocation
+    tries: int = 1
+    then: str = "delivered"
+
+    @property
+    def over(self) -> bool:
+        """Whether there will be no further try."""
+        return not self.then.startswith(AGAIN)
+
+    def told(self) -> JsonObject:
+        """The same in JSON, for who put the event on the bus."""
+        return {
+            "rule": self.source,
+            "function": self.function,
+            "requestId": self.invocation.request_id,
+            "errorType": self.invocation.error_type,
+            "result": self.invocation.payload.decode(errors="replace"),
+            "durationMs": round(self.invocation.duration * 1000),
+            "cold": self.invocation.cold,
+            "then": self.then,
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import TYPE_CHECKING, Any
 
-from tests.support.cloud_scene import in_modes, with_functions
+from tests.support.cloud_scene import OVER_HTTP, in_modes, with_functions
 from tests.support.queues import QUEUE, bodies, seed_queue
+from tools.layer.build import zip_bytes
 
 if TYPE_CHECKING:
     from tests.support.cloud_scene import Scene
@@ -134,3 +136,31 @@ def test_a_function(at: Scene) -> None:
         assert (rule["rule"], rule["matched"]) == ("orders", True)
         (delivery,) = rule["targets"][0]["deliveries"]
         assert (delivery["function"], delivery["errorType"], delivery["then"]) == (spec.key, "", "delivered")
+
+
+@in_modes("eventbridge", "fc", only=(OVER_HTTP,))
+def test_functions_made_by_calls(at: Scene) -> None:
+    """A trigger made by a call is a rule of the default bus, and a target may name an alias."""
+    at.behave(function_python="any")
+    zipped = zip_bytes({"index.py": b"def handler(event, context):\n    return event.decode()\n"})
+    code = {"zipFile": base64.b64encode(zipped).decode()}
+    function = {"functionName": "f", "handler": "index.handler", "runtime": "python3.12", "code": code}
+    at.does("fc", "CreateFunction", **function)
+    at.does("fc", "PublishFunctionVersion", functionName="f")
+    at.does("fc", "CreateAlias", functionName="f", aliasName="prod", versionId="1")
+    config = {"eventRuleFilterPattern": "{}", "eventSourceConfig": {"eventSourceType": "Default"}}
+    trigger = {"triggerName": "t", "triggerType": "eventbridge", "triggerConfig": json.dumps(config)}
+    at.does("fc", "CreateTrigger", functionName="f", **trigger)
+    (listed,) = does(at, "ListRules", EventBusName="default")["Rules"]
+    assert listed["RuleName"] == "f-t"
+    parameters = [
+        {"ResourceKey": "Qualifier", "Form": "CONSTANT", "Value": "prod"},
+        {"ResourceKey": "Body", "Form": "JSONPATH", "Value": "$.source"},
+    ]
+    target = {"Id": "f", "Type": "acs.fc.function", "Endpoint": listed["Targets"][0]["Endpoint"]}
+    does(at, "CreateEventBus", **BUS)
+    does(at, "CreateRule", FilterPattern="{}", EventTargets=[{**target, "ParamList": parameters}], **RULE)
+    does(at, "PutEvents", EventList=[EVENT], **BUS)
+    (rule,) = at.became("e-1")[0]["rules"]
+    (delivery,) = rule["targets"][0]["deliveries"]
+    assert (delivery["function"], delivery["result"]) == ("f@prod", "shop")

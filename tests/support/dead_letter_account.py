@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from localcloud.delivery.deliveries import DeliveryRecord
+    from localcloud.delivery.journal import DeliveryRecord
     from localcloud.delivery.settings import PushSettings
     from localcloud.template import Template
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from localcloud.delivery.deliveries import DeliveryRecord
+    from localcloud.delivery.journal import DeliveryRecord
 
 TEMPLATE = """\
 edition: 3.0.0

@@ -20,7 +20,7 @@ from tools.demo.timeline import Timeline
 
 if TYPE_CHECKING:
     from fctoolkit.jsontypes import JsonObject
-    from localcloud.delivery.deliveries import DeliveryRecord
+    from localcloud.delivery.journal import DeliveryRecord
     from localcloud.runtime import Invocation
 
 ROOT = Path(__file__).parents[2]

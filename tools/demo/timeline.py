@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fctoolkit.jsontypes import JsonObject
-    from localcloud.delivery.deliveries import DeliveryRecord
+    from localcloud.delivery.journal import DeliveryRecord
     from localcloud.eventbridge import Receipt
     from localcloud.runtime import Invocation
 

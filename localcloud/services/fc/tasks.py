@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from fctoolkit.jsontypes import JsonObject, JsonValue
-    from localcloud.delivery.deliveries import Deliveries, DeliveryRecord
+    from localcloud.delivery.deliveries import Deliveries
+    from localcloud.delivery.journal import DeliveryRecord
     from localcloud.services.base import Call, Handler, Work
     from localcloud.services.fc.model import Function
     from localcloud.services.fc.plane import Plane
