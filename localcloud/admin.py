@@ -16,7 +16,6 @@ POST why      {"pattern": …, "event": …}: whether an event matches a pattern
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Self, TypeAlias
 
@@ -26,6 +25,7 @@ from pydantic_core import PydanticCustomError
 from fctoolkit.errors import PatternError
 from fctoolkit.jsontypes import FrozenJson, JsonValue
 from fctoolkit.pattern import EVENTBRIDGE_LIMIT, compile_pattern
+from fctoolkit.strictjson import JsonError, decode
 from localcloud.clock import iso_time
 from localcloud.errors import LocalCloudError, SeedError
 from localcloud.faults import Fault
@@ -169,10 +169,9 @@ def _given(request: Request) -> JsonValue:
     if not request.body:
         return {}
     try:
-        value: JsonValue = json.loads(request.body)
-    except (ValueError, RecursionError) as error:
+        return decode(request.body)
+    except JsonError as error:
         raise SeedError(f"the body is not valid JSON: {error}") from None
-    return value
 
 
 def _error(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:

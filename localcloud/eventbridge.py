@@ -10,9 +10,10 @@ import json
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from fctoolkit.errors import EventError
+from fctoolkit.strictjson import JsonError, decode
 from localcloud.delivery.settings import PushSettings
 from localcloud.delivery.transforms import ORIGINAL, Parameter
 
@@ -156,9 +157,12 @@ class EventBus:
         size = len(text.encode(errors="surrogatepass"))
         if size > MAX_EVENT_BYTES:
             raise EventError("", f"at most {MAX_EVENT_BYTES} bytes", f"{size} bytes")
-        # Decoded again, so that what is delivered shares nothing with what the caller holds.
-        complete: JsonObject = json.loads(text)
-        return complete
+        # Decoded again, so that what is delivered shares nothing with what the caller holds, and strictly: an
+        # event that no answer could repeat would break every list that it is in.
+        try:
+            return cast("JsonObject", decode(text))
+        except JsonError as error:
+            raise EventError(error.path, error.expected, error.found) from None
 
 
 def _check_attributes(event: Mapping[str, FrozenJson]) -> None:

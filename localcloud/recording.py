@@ -143,13 +143,16 @@ class Recorder:
 def read_recording(file: Path) -> list[Recorded]:
     """The calls of a file; LocalCloudError naming the line that is not valid."""
     calls: list[Recorded] = []
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
-        try:
-            calls.append(Recorded.model_validate_json(line))
-        except ValidationError as error:
-            problem = error.errors()[0]
-            where = ".".join(str(step) for step in problem["loc"])
-            raise LocalCloudError(f"{file}:{number}: no recorded call: {where} {problem['msg']}") from None
+    # A body may hold characters that also end lines, such as U+2028: only line feeds part the calls.
+    with file.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            try:
+                calls.append(Recorded.model_validate_json(line))
+            except ValidationError as error:
+                problem = error.errors()[0]
+                where = ".".join(str(step) for step in problem["loc"])
+                message = f"{file}:{number}: no recorded call: {where} {problem['msg']}"
+                raise LocalCloudError(message) from None
     return calls
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from fctoolkit.strictjson import JsonError, decode
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -110,10 +112,9 @@ def _body(event: JsonObject) -> str:
 
 def _value(body: str) -> JsonValue:
     try:
-        value: JsonValue = json.loads(body)
-    except (ValueError, RecursionError):
+        return decode(body)
+    except JsonError:
         return body
-    return value
 
 
 def _as_text(item: JsonValue) -> str:

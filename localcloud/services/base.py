@@ -158,13 +158,18 @@ def json_strings(call: Call, name: str) -> list[str]:
 
 def json_list(call: Call, name: str, example: str) -> list[JsonValue]:
     """A query parameter that holds a JSON array; refuses others, and shows the example."""
-    try:
-        value = decode(call.query[name])
-    except JsonError:
-        value = None
+    value = json_value(call.query[name])
     if not isinstance(value, list):
         raise invalid(name, f"must be a JSON array such as {example}, not {call.query[name]!r}")
     return value
+
+
+def json_value(content: bytes | str) -> JsonValue:
+    """The value of a JSON text; None for what is no JSON, or what no answer could repeat."""
+    try:
+        return decode(content)
+    except JsonError:
+        return None
 
 
 def listed(call: Call, name: str) -> list[str]:

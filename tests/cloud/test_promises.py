@@ -29,11 +29,15 @@ def test_no_request_breaks_a_promise(name: str) -> None:
         ("cs", "CreateCluster", {"name": HALF, "region_id": "cn-hangzhou"}),
         ("ens", "DescribeInstances", {"Tags": [{"Key": HALF}]}),
         ("fc", "UntagResources", {"ResourceType": "function", "ResourceId": [HALF], "TagKey": ["a"]}),
+        ("eventbridge", "PutEvents", {"EventBusName": "default", "EventList": [{"Id": HALF}]}),
+        ("eventbridge", "PutEvents", {"EventBusName": "default", "EventList": [{"Data": float("nan")}]}),
+        ("eventbridge", "TestEventPattern", {"EventPattern": {"id": ["a"]}, "Event": {"id": HALF}}),
     ],
 )
 def test_what_no_answer_could_repeat(service: str, action: str, parameters: dict[str, Any]) -> None:
     """Half of a surrogate pair is refused wherever JSON may bring it, in the body and in parameters."""
     with WatchedCloud() as cloud:
+        cloud.configure(eventbridge_refusal_status=400)
         assert cloud.handle(request_of(plain_request(service, action, parameters))).status == 400
 
 

@@ -7,10 +7,11 @@ is wrong with one event is told beside the others, which are taken.
 from __future__ import annotations
 
 import base64
-import json
 from typing import TYPE_CHECKING, Final
 
 from fctoolkit.errors import EventError
+from fctoolkit.strictjson import JsonError, decode
+from localcloud.services.base import json_value
 from localcloud.services.eventbridge.codes import BUS_MISSING, INVALID, invalid_argument
 
 if TYPE_CHECKING:
@@ -41,10 +42,7 @@ def read_events(content: bytes | str, name: str) -> list[JsonObject]:
     size = len(content if isinstance(content, bytes) else content.encode(errors="surrogatepass"))
     if size > MOST_BYTES:
         raise invalid_argument(name, f"may have {MOST_BYTES} bytes, not {size}")
-    try:
-        value: JsonValue = json.loads(content)
-    except (ValueError, RecursionError):
-        value = None
+    value = json_value(content)
     if not isinstance(value, list) or not 1 <= len(value) <= MOST_EVENTS:
         raise invalid_argument(name, f"must be a JSON array of 1 to {MOST_EVENTS} events")
     events = [event for event in value if isinstance(event, dict)]
@@ -103,7 +101,6 @@ def _is_json(event: JsonObject) -> bool:
 
 def _decoded(text: str) -> JsonValue:
     try:
-        value: JsonValue = json.loads(text)
-    except (ValueError, RecursionError):
+        return decode(text)
+    except JsonError:
         return text
-    return value

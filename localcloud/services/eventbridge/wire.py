@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Final
 
 from localcloud.eventbridge import DEFAULT_BUS
 from localcloud.function_spec import DEFAULT_ACCOUNT_ID, DEFAULT_REGION
 from localcloud.message import json_response
-from localcloud.services.base import integer
+from localcloud.services.base import integer, json_value
 from localcloud.services.eventbridge.codes import invalid_argument
 
 if TYPE_CHECKING:
@@ -42,10 +41,7 @@ def required(call: Call, name: str) -> str:
 
 def array(call: Call, name: str) -> list[JsonValue]:
     """A parameter that holds a JSON array; none when it was not sent."""
-    try:
-        value: JsonValue = json.loads(call.query.get(name) or "[]")
-    except (ValueError, RecursionError):
-        value = None
+    value = json_value(call.query.get(name) or "[]")
     if not isinstance(value, list):
         raise invalid_argument(name, "must be a JSON array")
     return value
@@ -53,10 +49,7 @@ def array(call: Call, name: str) -> list[JsonValue]:
 
 def json_object(call: Call, name: str) -> JsonObject:
     """A parameter that holds a JSON object."""
-    try:
-        value: JsonValue = json.loads(required(call, name))
-    except (ValueError, RecursionError):
-        value = None
+    value = json_value(required(call, name))
     if not isinstance(value, dict):
         raise invalid_argument(name, "must be a JSON object")
     return value

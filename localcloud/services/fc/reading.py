@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
-from fctoolkit.strictjson import JsonError, decode
 from localcloud.camel import Model, first_mistake
 from localcloud.function_limits import (
     FUNCTION_NAME,
@@ -25,6 +24,7 @@ from localcloud.function_limits import (
 )
 from localcloud.function_model import FunctionModel, wrong_variable
 from localcloud.function_spec import LATEST
+from localcloud.services.base import json_value
 from localcloud.services.fc.codes import wrong
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def read_tags(value: JsonValue) -> dict[str, str]:
 
 def read_object(text: str, name: str) -> JsonObject:
     """A JSON object that comes as a text."""
-    value = _decoded(text)
+    value = json_value(text)
     if not isinstance(value, dict):
         raise wrong(f"{name} must be a text that holds a JSON object.")
     return value
@@ -162,18 +162,10 @@ def read_object(text: str, name: str) -> JsonObject:
 
 def read_list(text: str, name: str) -> list[JsonValue]:
     """A JSON array that comes as a text in the query; empty when it is not there."""
-    value = _decoded(text) if text else []
+    value = json_value(text) if text else []
     if not isinstance(value, list):
         raise wrong(f"{name} must be a JSON array.")
     return value
-
-
-def _decoded(text: str) -> JsonValue:
-    """The value of a JSON text; None for what is no JSON, or what no answer could repeat."""
-    try:
-        return decode(text)
-    except JsonError:
-        return None
 
 
 def read_texts(text: str, name: str) -> list[str]:

@@ -279,6 +279,14 @@ def test_events_are_checked_while_nothing_is_deployed(cloud: LocalCloud, admin: 
     assert cloud.events == []
 
 
+@pytest.mark.parametrize("value", ["\ud800", float("nan")], ids=["half a character", "no number"])
+def test_an_event_that_no_answer_could_repeat_is_not_taken(cloud: LocalCloud, value: str | float) -> None:
+    """What JSON cannot hold is refused as an event, with its place, and stands in no list."""
+    with pytest.raises(LocalCloudError, match=r"data\.a|finite"):
+        cloud.put_event({**EVENT, "data": {"a": value}})
+    assert (cloud.events, cloud.became()) == ([], [])
+
+
 def test_a_seed_in_process_must_be_json(cloud: LocalCloud) -> None:
     """What JSON cannot hold is refused as a seed."""
     with pytest.raises(SeedError, match="not JSON"):
@@ -316,9 +324,13 @@ def test_a_wrong_method_is_told_the_right_one(
     assert f"takes {allowed}" in answer.json()["message"]
 
 
-@pytest.mark.parametrize("content", [b"{", b"\xff", b"[" * 100_000], ids=["broken", "binary", "deep"])
+@pytest.mark.parametrize(
+    "content",
+    [b"{", b"\xff", b"[" * 100_000, b'{"behaviour": NaN}', b'{"behaviour": "\\ud800"}'],
+    ids=["broken", "binary", "deep", "no number", "half a character"],
+)
 def test_a_body_that_is_no_json_is_refused(cloud: LocalCloud, content: bytes) -> None:
-    """Broken JSON is a 400 that says so."""
+    """Broken JSON, or JSON that no answer could repeat, is a 400 that says so."""
     answer = httpx2.Client(transport=cloud.transport).post(f"{BASE}/seed", content=content)
     assert answer.status_code == 400
     assert "not valid JSON" in answer.json()["message"]

@@ -126,6 +126,16 @@ def test_a_recording_answers_as_the_cloud_did(file: Path) -> None:
     assert client.connect("es-1", "es-2", clientToken="two").json()["Result"] is True
 
 
+def test_every_character_can_be_recorded(file: Path) -> None:
+    """What parts lines for some readers does not part a call, be it in a body or in an answer."""
+    odd = "a\u2028b\u2029c\x85d\r\ne\x0bf\x1cg"
+    with LocalCloud(record=file, signed=False) as cloud:
+        given = json.dumps({"oss": odd}, ensure_ascii=False).encode()
+        answer = httpx2.Client(transport=cloud.transport).post(f"{BASE}/seed", content=given)
+    (call,) = read_recording(file)
+    assert (call.asked().body, call.answered().body) == (given, answer.content)
+
+
 def test_what_was_not_recorded_is_told(file: Path) -> None:
     """A call that is new, has another body, or comes once too often is a 404 that says which."""
     _record(file)
