@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import lzma
 import os
 import shutil
 import stat
@@ -34,7 +35,8 @@ CODE_PATH: Final = "/_localcloud/code/"
 """Where the zips are that GetFunctionCode names, unsigned as a presigned address of OSS."""
 
 _UNREADABLE: Final = (
-    *(zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSError, EOFError, ValueError),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    *(NotImplementedError, RuntimeError, OSError, EOFError, ValueError),
 )
 """What reading a damaged, encrypted or contradictory zip raises."""
 

@@ -180,6 +180,21 @@ def test_any_damage(data: bytes, cut: int, at: int, byte: int) -> None:
             archives.keep(one)
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damage_in_what_is_packed(method: int) -> None:
+    """A zip whose packed content is damaged is refused, however it is packed."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", method) as archive:
+        archive.writestr("index.py", b"def handler(event, context): return event\n" * 20)
+    good = target.getvalue()
+    begin, end = 30 + len("index.py"), good.index(b"PK\1\2")
+    for at in range(begin, end):
+        damaged = bytearray(good)
+        damaged[at] ^= 0xFF
+        with contextlib.suppress(Refusal):
+            Archives().keep(bytes(damaged))
+
+
 @pytest.mark.parametrize(
     "code",
     [
