@@ -6,7 +6,7 @@ Both an s.yaml and the calls of FC's control plane have these keys; more of them
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from pydantic import Field
 
@@ -29,8 +29,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+Word: TypeAlias = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$")]
+"""A text in one line, as it can stand in a header."""
+
+_Text: TypeAlias = Annotated[str, Field(pattern=r"^[^\x00]*$")]
+"""What a process can be told: no variable and no argument holds a NUL."""
+
+
 class _Hook(Model):
-    handler: str
+    handler: Word
     timeout: int = Field(default=3, ge=1, le=LONGEST_INITIALIZER)
 
     @property
@@ -44,8 +51,8 @@ class _Lifecycle(Model):
 
 
 class _CustomRuntime(Model):
-    command: tuple[str, ...] = Field(default=("/code/bootstrap",), min_length=1)
-    args: tuple[str, ...] = ()
+    command: tuple[_Text, ...] = Field(default=("/code/bootstrap",), min_length=1)
+    args: tuple[_Text, ...] = ()
     port: int = Field(default=9000, ge=1, le=65535)
 
 
@@ -86,10 +93,10 @@ class FunctionModel(Model):
     """The keys of a function that matter to a run."""
 
     runtime: str
-    handler: str = ""
+    handler: Word = ""
     timeout: int = Field(default=3, ge=1, le=LONGEST_TIMEOUT)
     memory_size: int = Field(default=512, ge=SMALLEST_MEMORY, le=LARGEST_MEMORY, multiple_of=MEMORY_STEP)
-    environment_variables: dict[str, str] = Field(default_factory=dict)
+    environment_variables: dict[str, _Text] = Field(default_factory=dict)
     layers: tuple[str, ...] = ()
     instance_lifecycle_config: _Lifecycle = _Lifecycle()
     custom_runtime_config: _CustomRuntime = _CustomRuntime()

@@ -55,6 +55,16 @@ def plane() -> Iterator[ControlPlane]:
         ({"role": "one"}, "role"),
         ({"environment_variables": {"FC_REGION": "x"}}, "FC_REGION"),
         ({"environment_variables": {"A": "x" * 4096}}, "4096"),
+        ({"environment_variables": {"A": "a\0b"}}, "environmentVariables.A"),
+        ({"handler": "index.\0"}, "handler"),
+        ({"handler": "index.one\nx-fc-role: other"}, "handler"),
+        (
+            {
+                "runtime": "custom.debian12",
+                "custom_runtime_config": models.CustomRuntimeConfig(command=["./run", "a\0b"]),
+            },
+            "customRuntimeConfig.command",
+        ),
         ({"layers": ["lib"]}, "ARN"),
         ({"layers": ["acs:fc:cn-hangzhou:1:layers/none/versions/1"]}, "does not exist"),
         ({"layers": ["x"] * 6}, "layers"),

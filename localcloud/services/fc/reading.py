@@ -22,7 +22,7 @@ from localcloud.function_limits import (
     VARIABLE_NAME_IN_WORDS,
     VARIABLES_BYTES,
 )
-from localcloud.function_model import FunctionModel, wrong_variable
+from localcloud.function_model import FunctionModel, Word, wrong_variable
 from localcloud.function_spec import LATEST
 from localcloud.services.base import json_value
 from localcloud.services.fc.codes import wrong
@@ -58,7 +58,7 @@ class FunctionInput(FunctionModel):
     """A function's configuration, within FC's limits."""
 
     function_name: str = Field(pattern=FUNCTION_NAME)
-    handler: str = Field(default="", max_length=128)
+    handler: Word = Field(default="", max_length=128)
     cpu: float | None = Field(default=None, ge=SMALLEST_CPU, le=LARGEST_CPU)
     disk_size: Literal[512, 10240] = 512
     description: str = Field(default="", max_length=256)
