@@ -150,13 +150,16 @@ class Deployment:
             machine=self._machine,
         )
         with self._lock:
-            if self._closed:
-                raise self._refusal(spec.key)
-            self._aliases.pop(spec.key, None)
-            before = self._running.get(spec.key)
-            self._running[spec.key] = Running(spec, process, self._machine.limits, before)
-            if before is not None:
-                self._end(before)
+            closed = self._closed
+            if not closed:
+                self._aliases.pop(spec.key, None)
+                before = self._running.get(spec.key)
+                self._running[spec.key] = Running(spec, process, self._machine.limits, before)
+                if before is not None:
+                    self._end(before)
+        if closed:
+            process.close()
+            raise self._refusal(spec.key)
 
     def provisioned(self, key: str) -> int:
         """How many provisioned instances of a function are ready; ClosedError when it was removed."""

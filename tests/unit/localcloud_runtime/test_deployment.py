@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
@@ -143,6 +144,16 @@ def test_a_closed_deployment_runs_nothing_more(tmp_path: Path) -> None:
         deployment.invoke("first", b"")
     with pytest.raises(ClosedError, match="first"):
         deployment.invoke_later("first", b"", request_id="r")
+
+
+def test_a_function_for_a_closed_deployment(tmp_path: Path) -> None:
+    """What comes after the end is refused, and no thread of it stays, not even of a provisioned instance."""
+    deployment = Deployment(NOTHING, {"PATH": os.environ["PATH"]})
+    deployment.close()
+    before = set(threading.enumerate())
+    with pytest.raises(ClosedError, match="one"):
+        deployment.put(_one(tmp_path, "def handler(event, context): return event", provisioned=1))
+    until(lambda: before.issuperset(threading.enumerate()))
 
 
 def _one(folder: Path, code: str, **settings: Any) -> FunctionSpec:
