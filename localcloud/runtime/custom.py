@@ -32,6 +32,7 @@ from localcloud.runtime.exchange import ExitedError, NotStartedError, Reply, Tim
 from localcloud.runtime.folders import LocalFolders
 from localcloud.runtime.following import LAST_WORDS_SECONDS, Follower, LogText
 from localcloud.runtime.instance import GRACE_SECONDS, START_SECONDS
+from localcloud.runtime.left_behind import kill_left_behind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -93,6 +94,7 @@ class CustomInstance:
         finally:
             os.close(logs)
         self._output = output
+        self._instance_id = environment.get("FC_INSTANCE_ID", "")
         self._log_text = LogText()
         self._follower = Follower({output: self._log_text.add})
         self._killed = False
@@ -147,6 +149,7 @@ class CustomInstance:
         if first:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
+            kill_left_behind(self._instance_id)
         self._process.wait()
         self._follower.finish()
 

@@ -83,7 +83,7 @@ class ExitedError(Exception):
 
 
 class NotStartedError(Exception):
-    """A custom runtime did not come to listen.
+    """A process did not start, or on a custom runtime did not come to listen.
 
     Attributes:
         code: FC's word for it, `CAExited` or `FunctionNotStarted`.

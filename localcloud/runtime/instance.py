@@ -9,16 +9,18 @@ import itertools
 import json
 import os
 import queue
+import selectors
 import signal
 import subprocess
 import threading
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from fctoolkit.errors import ConfigurationError
 from localcloud.runtime import bootstrap
-from localcloud.runtime.exchange import ExitedError, Reply, TimedOutError
+from localcloud.runtime.exchange import ExitedError, NotStartedError, Reply, TimedOutError
 from localcloud.runtime.following import Follower, LogText
+from localcloud.runtime.left_behind import kill_left_behind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +43,7 @@ class BuiltInInstance:
     """A started process of one Python; see `localcloud.runtime.exchange.Instance`."""
 
     def __init__(self, settings: Settings, environment: Mapping[str, str], python: Path) -> None:
-        """Starts the process and waits until it is ready; ConfigurationError when it does not start."""
+        """Starts the process and waits until it is ready; NotStartedError when it does not start."""
         requests, self._requests = os.pipe()
         self._answers, answers = os.pipe()
         self._logs, logs = os.pipe()
@@ -63,10 +65,13 @@ class BuiltInInstance:
         except OSError as error:
             for number in (self._requests, self._answers, self._logs):
                 os.close(number)
-            raise ConfigurationError(f"the Python at {python} does not start: {error}") from None
+            raise _not_started(python, str(error)) from None
         finally:
             for number in (requests, answers, logs):
                 os.close(number)
+        # Who has stopped reading makes nobody wait longer than the call may take.
+        os.set_blocking(self._requests, False)
+        self._instance_id = environment.get("FC_INSTANCE_ID", "")
         self._buffer = bytearray()
         self._log_text = LogText()
         self._ids = itertools.count(_STARTED)
@@ -81,7 +86,8 @@ class BuiltInInstance:
             self._exchange(settings, b"", START_SECONDS)
         except (TimedOutError, ExitedError):
             self.kill()
-            raise ConfigurationError(f"the Python at {python} does not start: {self.take_logs()}") from None
+            printed = self.take_logs()
+            raise _not_started(python, printed, printed) from None
 
     @property
     def pid(self) -> int:
@@ -107,8 +113,9 @@ class BuiltInInstance:
             number = next(self._ids)
             self._waiting[number] = answers
         try:
-            self._send(bootstrap.pack({**head, "number": number}, body))
-            answer = answers.get(timeout=seconds)
+            deadline = time.monotonic() + seconds
+            self._send(bootstrap.pack({**head, "number": number}, body), deadline)
+            answer = answers.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:
             raise TimedOutError from None
         finally:
@@ -136,6 +143,7 @@ class BuiltInInstance:
         if first:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
+            kill_left_behind(self._instance_id)
         self._process.wait()
         self._follower.finish()
         with self._sending:
@@ -147,12 +155,21 @@ class BuiltInInstance:
         """Sends SIGKILL to the process and waits for nothing. Any thread may, at any time."""
         self._process.kill()
 
-    def _send(self, frame: bytes) -> None:
-        # Cannot block for long: the process reads this pipe whenever it is not at work.
-        with self._sending, suppress(BrokenPipeError):
-            rest = memoryview(frame)
-            while rest and not self._closed:
-                rest = rest[os.write(self._requests, rest) :]
+    def _send(self, frame: bytes, deadline: float) -> None:
+        """Writes a frame as the process reads it; TimedOutError when it has not read it all in time."""
+        if not self._sending.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            raise TimedOutError
+        try:
+            with suppress(BrokenPipeError), selectors.DefaultSelector() as selector:
+                if not self._closed:
+                    selector.register(self._requests, selectors.EVENT_WRITE)
+                rest = memoryview(frame)
+                while rest and not self._closed:
+                    if not selector.select(max(0.0, deadline - time.monotonic())):
+                        raise TimedOutError
+                    rest = rest[os.write(self._requests, rest) :]
+        finally:
+            self._sending.release()
 
     def _take_in(self, chunk: bytes) -> None:
         """Takes in a part of an answer, and gives the answers that are whole to those who wait for them."""
@@ -188,3 +205,7 @@ class BuiltInInstance:
         body = bytes(self._buffer[size + head_length : end])
         del self._buffer[:end]
         return bootstrap.Frame(head, body)
+
+
+def _not_started(python: Path, why: str, logs: str = "") -> NotStartedError:
+    return NotStartedError("FunctionNotStarted", f"the Python at {python} does not start: {why}", logs)

@@ -35,8 +35,8 @@ class Invocation:
         request_id: FC's id of the request.
         payload: the result, or FC's error payload.
         error_type: what FC says in `X-Fc-Error-Type`; empty when the function returned. What FC says as an
-            error of its own is here, too: `ResourceExhausted`, `BadResponse`, and of a custom runtime that
-            does not start `CAExited` or `FunctionNotStarted`.
+            error of its own is here, too: `ResourceExhausted`, `BadResponse`, and of a process that does
+            not start `CAExited` or `FunctionNotStarted`.
         logs: everything printed and logged, standard output and error together. Where an instance takes
             several requests at once, what it has printed since another one of them ended.
         duration: seconds, of the handler, or of the initializer when that failed.

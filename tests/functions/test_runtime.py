@@ -18,6 +18,7 @@ from fctoolkit.errors import ConfigurationError
 from localcloud.function_spec import Hook
 from localcloud.runtime import Credentials, FunctionProcess
 from tests.support.runtime_functions import PROBE, write_function
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +33,11 @@ CALLER = {
     "HTTPS_PROXY": "http://proxy.invalid",
     "FC_REGION": "forged",
 }
+
+
+needs_proc = pytest.mark.skipif(
+    not Path("/proc/self/environ").exists(), reason="processes are told by /proc: run it on Linux"
+)
 
 
 @pytest.fixture(scope="module")
@@ -101,8 +107,10 @@ class TestAWarmFunction:
         )
         with FunctionProcess(spec, CALLER, python=python) as process:
             assert call(process, "") is True
-        with pytest.raises(ConfigurationError, match=f"{tmp_path}/none does not start"):
-            FunctionProcess(spec, CALLER, python=tmp_path / "none").invoke(b"")
+        with FunctionProcess(spec, CALLER, python=tmp_path / "none") as process:
+            invocation = process.invoke(b"")
+        assert invocation.error_type == "FunctionNotStarted"
+        assert f"{tmp_path}/none does not start" in invocation.payload.decode()
 
     def test_environment(self, probe: FunctionProcess, folder: Path) -> None:
         """A function sees FC's variables, those of s.yaml, the caller's overrides, and nothing else."""
@@ -304,6 +312,40 @@ class TestColdStarts:
         child = int(invocation.logs.splitlines()[1])
         assert _ends(child)
 
+    @needs_proc
+    def test_timeout_of_one_that_reads_no_more(self, tmp_path: Path) -> None:
+        """An instance that stopped after its last answer holds nobody longer than the timeout."""
+        source = """
+            import os, signal, threading
+            def handler(event, context):
+                stop = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGSTOP))
+                stop.start()
+                return os.getpid()
+        """
+        with FunctionProcess(write_function(tmp_path, source, timeout=2), CALLER) as process:
+            pid = int(process.invoke(b"").payload)
+            until(lambda: _is_stopped(pid))
+            invocation = process.invoke(bytes(1024 * 1024))
+            assert process.invoke(b"").cold
+        assert b"time out after 2 seconds" in invocation.payload
+
+    @needs_proc
+    def test_what_a_function_leaves_behind(self, tmp_path: Path) -> None:
+        """What an instance started ends with it, in a session of its own, too, and with another parent."""
+        source = """
+            import subprocess
+            def handler(event, context):
+                kept = subprocess.Popen(["sleep", "60"], start_new_session=True)
+                left = subprocess.run(
+                    ["sh", "-c", "sleep 60 >/dev/null & echo $!"],
+                    start_new_session=True, stdout=subprocess.PIPE,
+                )
+                return [kept.pid, int(left.stdout)]
+        """
+        with FunctionProcess(write_function(tmp_path, source), CALLER) as process:
+            children = json.loads(process.invoke(b"").payload)
+        assert all(_ends(child) for child in children)
+
     @pytest.mark.parametrize("event", [b"leaves", b"exits"])
     def test_a_process_that_ends(self, probe: FunctionProcess, event: bytes) -> None:
         """A process that ends in the middle of a request gives FC's message; the next is a new one."""
@@ -434,3 +476,7 @@ def _ends(pid: int) -> bool:
                 return True
         time.sleep(0.02)
     return False
+
+
+def _is_stopped(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith("T")
