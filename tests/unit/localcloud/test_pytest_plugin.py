@@ -93,27 +93,23 @@ class TestMarked:
         assert cloud.behaviour.ens_tags == "separate"
 
 
-@pytest.mark.parametrize(
-    ("mark", "said"),
-    [
-        ("'s.yaml'", "takes template, seed, behaviour; found a value without a name"),
-        ("seeds={}", "takes template, seed, behaviour; found seeds"),
-        ("seed={'ens': {'machines': []}}", "ens.machines: not known; known are instances"),
-        ("seed='nothing.json'", "nothing.json cannot be read: No such file or directory"),
-        ("seed='test_it.py'", "test_it.py is no valid JSON"),
-        ("behaviour={'ens_tag': 1}", "behaviour.ens_tag"),
-    ],
-)
-def test_a_mark_that_is_wrong_is_named(tmp_path: Path, mark: str, said: str) -> None:
+def test_a_mark_that_is_wrong_is_named(tmp_path: Path) -> None:
     """A mark with a mistake fails its test, and says what is wrong with what."""
-    text = f"""
-        import pytest
-
-        @pytest.mark.localcloud({mark})
-        def test_nothing(cloud):
-            pass
-    """
-    assert said in pytest_run(tmp_path, text)
+    wrong = {
+        "'s.yaml'": "takes template, seed, behaviour; found a value without a name",
+        "seeds={}": "takes template, seed, behaviour; found seeds",
+        "seed={'ens': {'machines': []}}": "ens.machines: not known; known are instances",
+        "seed='nothing.json'": "nothing.json cannot be read: No such file or directory",
+        "seed='test_it.py'": "test_it.py is no valid JSON",
+        "behaviour={'ens_tag': 1}": "behaviour.ens_tag",
+    }
+    tests = (
+        f"@pytest.mark.localcloud({mark})\ndef test_{number}(cloud):\n    pass\n"
+        for number, mark in enumerate(wrong)
+    )
+    said = pytest_run(tmp_path, "\n".join(("import pytest\n", *tests)))
+    assert [one for one in wrong.values() if one not in said] == []
+    assert f"{len(wrong)} errors" in said
 
 
 @pytest.mark.parametrize(
