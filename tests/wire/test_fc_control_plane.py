@@ -187,7 +187,10 @@ def test_a_queue_and_a_timer(plane: ControlPlane) -> None:
         },
         "eventSinkConfig": {"deliveryOption": {"eventSchema": "RawData"}},
     }
-    plane.trigger("one", "jobs", "eventbridge", queue)
+    driven = plane.trigger("one", "jobs", "eventbridge", queue)
+    assert driven.source_arn.endswith(":eventbus/MNS-one-jobs/rule/one-jobs")
+    stream = {**queue, "runOptions": {"mode": "event-streaming"}, "triggerEnable": False}
+    assert plane.trigger("one", "all", "eventbridge", stream).source_arn.endswith(":eventstreaming/one-all")
     plane.trigger("one", "nightly", "timer", {"cronExpression": "@every 5m", "payload": "tick"})
     plane.trigger("one", "files", "oss", {"events": ["oss:ObjectCreated:PutObject"]})
     messages = [{"MessageBody": "from the queue"}]

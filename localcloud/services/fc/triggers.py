@@ -6,7 +6,13 @@ import uuid
 from typing import TYPE_CHECKING
 
 from localcloud.function_limits import MOST_TRIGGERS
-from localcloud.function_spec import DEFAULT_ACCOUNT_ID, LATEST, HttpTrigger
+from localcloud.function_spec import (
+    DEFAULT_ACCOUNT_ID,
+    LATEST,
+    EventBridgeTrigger,
+    HttpTrigger,
+    QueueTrigger,
+)
 from localcloud.message import Response, json_response
 from localcloud.services.fc.codes import exceeded, missing, there_already, wrong
 from localcloud.services.fc.model import TriggerEntry, stamp
@@ -131,11 +137,18 @@ def _refuse_second(function: Function, name: str, qualifier: str) -> None:
 
 
 def _source_arn(function: Function, given: TriggerInput, effect: Trigger | None) -> str:
-    """What FC makes for an EventBridge trigger."""
-    if given.trigger_type != "eventbridge" or effect is None:
-        return ""
-    rule = f"{function.name}-{given.trigger_name}"
-    return f"acs:eventbridge:{function.region}:{DEFAULT_ACCOUNT_ID}:eventbus/default/rule/{rule}"
+    """What FC makes for an EventBridge trigger: a rule, for a queue of a bus of its own, or a stream."""
+    name = f"{function.name}-{given.trigger_name}"
+    match effect:
+        case EventBridgeTrigger():
+            made = f"eventbus/default/rule/{name}"
+        case QueueTrigger(streaming=True):
+            made = f"eventstreaming/{name}"
+        case QueueTrigger():
+            made = f"eventbus/MNS-{name}/rule/{name}"
+        case _:
+            return ""
+    return f"acs:eventbridge:{function.region}:{DEFAULT_ACCOUNT_ID}:{made}"
 
 
 def _source(entry: TriggerEntry) -> str:
