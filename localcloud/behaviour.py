@@ -10,7 +10,10 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from localcloud.delivery.letters import Large
+from localcloud.delivery.settings import Tolerance
 from localcloud.progress import Pace
+from localcloud.signatures.acs3 import TriggerPayload
 from localcloud.throttling import Limit
 
 Seconds: TypeAlias = Annotated[float, Field(ge=0)]
@@ -137,16 +140,16 @@ class Behaviour(BaseModel):
     connect_activates: Literal["both", "asked", "peer"] = "both"
     connect_capital: Literal["understood", "refused"] = "understood"
     connect_format: Literal["json", "xml"] = "json"
-    trigger_payload: Literal["either", "hash", "empty"] = "either"
+    trigger_payload: TriggerPayload = "either"
     trigger_unsigned_status: Literal[400, 403] = 400
     trigger_error_status: Literal[200, 502] = 502
     async_invocation_true: Literal["asynchronous", "synchronous"] = "asynchronous"
     async_backoff_seconds: Seconds = 0.5
     timer_destinations: bool = False
-    large_letter: Literal["reference", "cut", "lost"] = "reference"
+    large_letter: Large = "reference"
     batch_letters: Literal["items", "batch"] = "items"
     role_key_seconds: Annotated[float, Field(ge=2)] = 129600.0
-    target_errors: Literal["ALL", "NONE"] = "ALL"
+    target_errors: Tolerance = "ALL"
     eventbridge_refusal_status: Literal[200, 400] = 200
     batch_items: Literal["objects", "strings"] = "objects"
     function_python: Literal["named", "any"] = "named"

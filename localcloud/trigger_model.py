@@ -14,7 +14,7 @@ from fctoolkit.errors import PatternError
 from fctoolkit.pattern import compile_pattern
 from localcloud.camel import Model, first_mistake
 from localcloud.delivery.retries import BusRetries, Strategy
-from localcloud.delivery.settings import PushSettings
+from localcloud.delivery.settings import PushSettings, Tolerance
 from localcloud.function_spec import EventBridgeTrigger, HttpTrigger, QueueTrigger, TimerTrigger
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class _BatchWindow(_Pascal):
 class _RunOptions(Model):
     mode: Literal["event-driven", "event-streaming"] = "event-driven"
     maximum_tasks: int = Field(default=1, ge=1)
-    errors_tolerance: Literal["NONE", "ALL"] = "NONE"
+    errors_tolerance: Tolerance = "NONE"
     retry_strategy: _RetryStrategy = _RetryStrategy()
     dead_letter_queue: _DeadLetterQueue = _DeadLetterQueue()
     batch_window: _BatchWindow = _BatchWindow()

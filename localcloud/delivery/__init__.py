@@ -10,6 +10,7 @@ queues       the queues of the local cloud, as the platform itself uses them
 streams      batches that are taken from a queue (s.batch.yaml)
 book         what is under way
 journal      what became of each event
+shipping     what goes where, and who is in charge
 trying       makes one try
 deliveries   does it, on the state clock
 """

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 from localcloud.delivery.retries import AsyncRetries, BusRetries
+
+Tolerance: TypeAlias = Literal["ALL", "NONE"]
+"""EventBridge's `ErrorsTolerance`: whether it goes on after an event that it cannot deliver."""
 
 
 @dataclass(frozen=True, slots=True)

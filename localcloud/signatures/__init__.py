@@ -13,7 +13,7 @@ import hmac
 import math
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from localcloud.errors import Refusal
 from localcloud.signatures import acs3, eventbridge, fc2, mns, oss, roa, rpc
@@ -111,7 +111,7 @@ class Verifier:
         self._nonces[claim.access_key_id, claim.nonce] = now
 
 
-def trigger_claim_of(request: Request, payload: Literal["either", "hash", "empty"]) -> Claim:
+def trigger_claim_of(request: Request, payload: acs3.TriggerPayload) -> Claim:
     """What a request to an HTTP trigger says about its signer; see `acs3.read_trigger`."""
     if not request.header("authorization"):
         raise _unsigned()

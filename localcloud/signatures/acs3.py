@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import quote
 
 from localcloud.errors import Refusal
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from localcloud.message import Request
 
 ALGORITHM = "ACS3-HMAC-SHA256"
+
+TriggerPayload: TypeAlias = Literal["either", "hash", "empty"]
+"""What may stand in the place of the body's hash, see `Behaviour.trigger_payload`."""
 
 _AUTHORIZATION = re.compile(
     rf"{ALGORITHM} Credential=(?P<key>[^,]+),\s*"
@@ -41,7 +44,7 @@ def read(request: Request) -> Claim:
     return _claim(request, match, signed_at, (canonical_request(request, signed, digest),))
 
 
-def read_trigger(request: Request, payload: Literal["either", "hash", "empty"]) -> Claim:
+def read_trigger(request: Request, payload: TriggerPayload) -> Claim:
     """The claim of a request to an HTTP trigger, as FC documents to sign those.
 
     Host and content type need not be signed, nor the body: FC's samples leave the last line of the canonical

@@ -201,7 +201,7 @@ def test_a_queue_and_a_timer(plane: ControlPlane) -> None:
     state: Any = plane.cloud.state()
     assert state["mns"]["queues"][0]["messages"] == []
     played = {row["triggerName"]: row["played"] for row in state["fc"]["functions"][0]["triggers"]}
-    assert played == {"jobs": True, "nightly": True, "files": False}
+    assert played == {"jobs": True, "all": True, "nightly": True, "files": False}
 
 
 def test_settings(plane: ControlPlane) -> None:

@@ -33,9 +33,9 @@ from localcloud.services.eventbridge.records import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Literal
 
     from fctoolkit.jsontypes import JsonObject, JsonValue
+    from localcloud.delivery.settings import Tolerance
     from localcloud.errors import Refusal
     from localcloud.eventbridge import Rule
 
@@ -55,7 +55,7 @@ class Buses:
         """All buses, the default one first."""
         return list(self._buses.values())
 
-    def rules(self, name: str, tolerance: Literal["ALL", "NONE"]) -> tuple[Rule, ...] | None:
+    def rules(self, name: str, tolerance: Tolerance) -> tuple[Rule, ...] | None:
         """The rules of a bus that users made, for events to meet; None when there is no such bus.
 
         `tolerance` is that of targets that say nothing of errors.

@@ -11,7 +11,7 @@ from fctoolkit.errors import PatternError
 from fctoolkit.pattern import EVENTBRIDGE_LIMIT, Pattern, compile_pattern
 from localcloud.delivery import transforms
 from localcloud.delivery.retries import BusRetries, Strategy
-from localcloud.delivery.settings import PushSettings
+from localcloud.delivery.settings import PushSettings, Tolerance
 from localcloud.delivery.transforms import Parameter, problem_of
 from localcloud.eventbridge import DEFAULT_BUS, Rule, Target
 
@@ -81,7 +81,7 @@ class TargetRecord(_Record):
     Type: str = Field(min_length=1)
     Endpoint: str = ""
     PushRetryStrategy: Strategy = "BACKOFF_RETRY"
-    ErrorsTolerance: Literal["ALL", "NONE"] | None = None
+    ErrorsTolerance: Tolerance | None = None
     DeadLetterQueue: DeadLetterQueueRecord | None = None
     ParamList: list[ParameterRecord] = Field(default_factory=list)
     ConcurrentConfig: ConcurrentConfigRecord | None = None
@@ -91,7 +91,7 @@ class TargetRecord(_Record):
         shown: JsonObject = self.model_dump(exclude_none=True)
         return shown
 
-    def target(self, tolerance: Literal["ALL", "NONE"]) -> Target:
+    def target(self, tolerance: Tolerance) -> Target:
         """The same as it is delivered to. `tolerance` is that of targets that say nothing of errors."""
         parameters = {one.ResourceKey: one.parameter() for one in self.ParamList}
         wanted = parameters.get("InvocationType", Parameter()).value.lower()
@@ -128,7 +128,7 @@ class RuleRecord(_Record):
             raise ValueError("two targets have the same Id")
         return targets
 
-    def rule(self, bus: str, tolerance: Literal["ALL", "NONE"]) -> Rule:
+    def rule(self, bus: str, tolerance: Tolerance) -> Rule:
         """The same as events meet it."""
         targets = tuple(target.target(tolerance) for target in self.Targets)
         return Rule(self.RuleName, pattern_of(self.FilterPattern), targets, self.Status == "ENABLE", bus)

@@ -46,12 +46,12 @@ from localcloud.validation import as_list, checked, only
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Literal
 
     from fctoolkit.jsontypes import JsonObject, JsonValue
     from localcloud.delivery.deliveries import Deliveries
     from localcloud.delivery.journal import Entry
     from localcloud.services.eventbridge.model import Buses
+    from localcloud.services.eventbridge.records import Status
 
 
 OK: Final = 200
@@ -207,7 +207,7 @@ class EventBridgeService:
         )
         return answer(call, {})
 
-    def _switch_rule(self, call: Call, status: Literal["ENABLE", "DISABLE"]) -> Response:
+    def _switch_rule(self, call: Call, status: Status) -> Response:
         self._buses.rule(required(call, "EventBusName"), required(call, "RuleName")).Status = status
         return answer(call)
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from localcloud.errors import Refusal
 from localcloud.services.base import new_id
-from localcloud.services.mns.xmlbody import is_writable
+from localcloud.xmltext import is_writable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
-from xml.sax.saxutils import escape
 
 from localcloud.errors import Refusal
 from localcloud.message import Response
+from localcloud.xmltext import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 NAMESPACE: Final = "http://mns.aliyuncs.com/doc/v1/"
 VERSION: Final = "2015-06-06"
-
-_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-
-
-def is_writable(text: str) -> bool:
-    """Whether XML can hold the text; other content is for base64."""
-    return _FORBIDDEN.search(text) is None
 
 
 def one(name: str, fields: Mapping[str, str | int], status: int = 200) -> Response:
@@ -54,12 +46,7 @@ def read(content: bytes) -> ET.Element:
 
 
 def _fields(fields: Mapping[str, str | int]) -> str:
-    return "".join(f"<{name}>{_text(str(value))}</{name}>" for name, value in fields.items())
-
-
-def _text(text: str) -> str:
-    """The text, escaped; an error may repeat what XML cannot hold. A carriage return would be a line feed."""
-    return escape(_FORBIDDEN.sub("\ufffd", text), {"\r": "&#13;"})
+    return "".join(f"<{name}>{escaped(str(value))}</{name}>" for name, value in fields.items())
 
 
 def _answer(inner: str, status: int) -> Response:

@@ -6,10 +6,10 @@ import base64
 import re
 from email.utils import formatdate
 from typing import TYPE_CHECKING, TypeAlias
-from xml.sax.saxutils import escape
 
 from localcloud.message import Response
 from localcloud.services.oss.codes import MESSAGES
+from localcloud.xmltext import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +21,6 @@ Fields: TypeAlias = "Sequence[tuple[str, str | int | Fields]]"
 """Elements by name, in their order: with a text, a number, or elements of their own."""
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
-# What XML cannot hold, even when it is escaped. Clients ask for keys that are encoded as in an address.
-_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def xml(root: str, fields: Fields, status: int = 200) -> Response:
@@ -93,8 +91,7 @@ def _document(root: str, fields: Fields) -> bytes:
 
 def _element(name: str, value: str | int | Fields) -> str:
     if isinstance(value, str | int):
-        # A carriage return would be read as a line feed.
-        inner = escape(_FORBIDDEN.sub("\ufffd", str(value)), {"\r": "&#13;"})
+        inner = escaped(str(value))
     else:
         inner = "".join(_element(*field) for field in value)
     return f"<{name}>{inner}</{name}>"
