@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from localcloud.runtime.pool import Slot
 
 RUNTIMES: Final = ("python3.12", "python3.10", "python3.9", "python3")
-"""FC's built-in Python runtimes. All run on one and the same Python; the name decides on the context."""
+"""FC's built-in Python runtimes. The name decides on the context; which Python runs them, `python` says."""
 
 CUSTOM_RUNTIMES: Final = ("custom.debian12", "custom.debian11", "custom.debian10", "custom")
 """FC's custom runtimes. What runs is the start command of the function, on this machine."""

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from localcloud.function_spec import DEFAULT_REGION
+
 NodeState = Literal["running", "initial", "failed", "removing"]
 
 
@@ -108,7 +110,7 @@ class ClusterRecord(BaseModel):
 
     cluster_id: str = Field(min_length=1)
     name: str = ""
-    region_id: str = "cn-hangzhou"
+    region_id: str = DEFAULT_REGION
     cluster_type: str = "ManagedKubernetes"
     cluster_spec: str = "ack.pro.small"
     profile: str = "Edge"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
+from localcloud.clock import iso_time
 from localcloud.function_spec import LATEST
 from localcloud.message import Response, json_response
 from localcloud.services.base import refuse_unplayed
 from localcloud.services.fc.archives import CODE_PATH, read_code
 from localcloud.services.fc.codes import there_already, wrong
-from localcloud.services.fc.model import Function, Snapshot, stamp
+from localcloud.services.fc.model import Function, Snapshot
 from localcloud.services.fc.plane import DONE, paged, qualifier_of, region_of
 from localcloud.services.fc.reading import read_config, read_list, read_tags
 
@@ -52,7 +53,7 @@ class FunctionActions:
         if self._plane.functions.find(region, name) is not None:
             raise there_already("Function", name)
         archive = self._code(call, config)
-        now = stamp(call.moment.now)
+        now = iso_time(call.moment.now)
         function = Function(
             key=self._plane.stage.key_for(region, name),
             name=name,
@@ -74,7 +75,7 @@ class FunctionActions:
         layers = self._plane.layers.named(model.layers) if call.body.get("layers") else before.layers
         if not model.layers:
             layers = ()
-        function.latest = Snapshot(config, model, archive, layers, stamp(call.moment.now))
+        function.latest = Snapshot(config, model, archive, layers, iso_time(call.moment.now))
         self._plane.stage.show(function)
         return json_response(function_record(function, LATEST))
 
@@ -116,7 +117,7 @@ class FunctionActions:
         function.restriction = {
             "disable": True,
             "reason": reason if isinstance(reason, str) else "",
-            "lastModifiedTime": stamp(call.moment.now),
+            "lastModifiedTime": iso_time(call.moment.now),
         }
         self._plane.stage.show(function)
         return json_response({"success": True})

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from localcloud.clock import iso_time
 from localcloud.function_limits import MOST_LAYER_VERSIONS
 from localcloud.message import Response, json_response
 from localcloud.services.base import integer, refuse_unplayed
 from localcloud.services.fc.archives import read_code
 from localcloud.services.fc.codes import exceeded, missing, wrong
-from localcloud.services.fc.model import DEFAULT_REGION, LayerVersion, stamp
+from localcloud.services.fc.model import LayerVersion
 from localcloud.services.fc.plane import DONE, LARGEST_PAGE, PAGE, paged, region_of
 from localcloud.services.fc.reading import LayerInput, checked_input
 
@@ -115,7 +116,7 @@ class LayerActions:
             "description": given.description,
             "license": given.license,
             "acl": "0",
-            "createTime": stamp(call.moment.now),
+            "createTime": iso_time(call.moment.now),
         }
         layer = LayerVersion(region, name, layers.next_number(region, name), archive, record)
         layers.put(layer)
@@ -158,7 +159,7 @@ class LayerActions:
 
     def _version(self, call: Call) -> LayerVersion:
         name, number = call.path["layerName"], call.path["version"]
-        known = self._plane.layers.versions(call.region or DEFAULT_REGION, name)
+        known = self._plane.layers.versions(region_of(call), name)
         layer = known.get(int(number)) if re.fullmatch(r"\d{1,9}", number) else None
         if layer is None:
             raise missing("LayerVersion", number, f"layer '{name}'")

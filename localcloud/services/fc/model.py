@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from localcloud.clock import iso_time
-from localcloud.function_spec import DEFAULT_ACCOUNT_ID, LATEST
+from localcloud.function_spec import DEFAULT_ACCOUNT_ID, DEFAULT_REGION, LATEST
 from localcloud.services.fc.codes import missing
 
 if TYPE_CHECKING:
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
     from localcloud.function_model import FunctionModel
     from localcloud.function_spec import Trigger
     from localcloud.services.fc.archives import Archive
-
-DEFAULT_REGION: Final = "cn-hangzhou"
-"""Of callers whose host names no region."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,8 +243,3 @@ class Functions:
     def remove(self, function: Function) -> None:
         """Forgets a function and all that belongs to it."""
         del self._functions[function.region, function.name]
-
-
-def stamp(now: float) -> str:
-    """A moment as FC writes it."""
-    return iso_time(now)

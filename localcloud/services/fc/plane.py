@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from localcloud.function_spec import LATEST
+from localcloud.function_spec import DEFAULT_REGION, LATEST
 from localcloud.message import Response, json_response
 from localcloud.services.base import integer
-from localcloud.services.fc.model import DEFAULT_REGION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -52,7 +51,7 @@ class Plane:
 
 
 def region_of(call: Call) -> str:
-    """The region in which a call makes something."""
+    """The region that a call means; its host may name none."""
     return call.region or DEFAULT_REGION
 
 

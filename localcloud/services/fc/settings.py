@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from localcloud.camel import Model
+from localcloud.clock import iso_time
 from localcloud.errors import Refusal
 from localcloud.function_model import AsyncInvokeModel
 from localcloud.function_spec import LATEST
 from localcloud.message import Response, json_response
 from localcloud.services.fc.codes import missing, wrong
-from localcloud.services.fc.model import AsyncConfig, stamp
+from localcloud.services.fc.model import AsyncConfig
 from localcloud.services.fc.plane import DONE, paged, qualifier_of, region_of
 from localcloud.services.fc.reading import checked_input
 
@@ -77,7 +78,7 @@ class SettingActions:
     def _put_async(self, call: Call) -> Response:
         function, qualifier = self._meant(call)
         given = checked_input(_AsyncInput, call.body)
-        now = stamp(call.moment.now)
+        now = iso_time(call.moment.now)
         before = function.asynchronous.get(qualifier)
         created = before.record["createdTime"] if before is not None else now
         sent = {key: value for key, value in call.body.items() if value is not None}

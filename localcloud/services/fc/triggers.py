@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
+from localcloud.clock import iso_time
 from localcloud.function_limits import MOST_TRIGGERS
 from localcloud.function_spec import (
     DEFAULT_ACCOUNT_ID,
@@ -15,7 +16,7 @@ from localcloud.function_spec import (
 )
 from localcloud.message import Response, json_response
 from localcloud.services.fc.codes import exceeded, missing, there_already, wrong
-from localcloud.services.fc.model import TriggerEntry, stamp
+from localcloud.services.fc.model import TriggerEntry
 from localcloud.services.fc.plane import DONE, paged
 from localcloud.services.fc.reading import TriggerInput, checked_input, read_object
 from localcloud.trigger_model import TriggerConfigError, read_trigger
@@ -50,7 +51,7 @@ class TriggerActions:
             raise there_already("Trigger", given.trigger_name)
         if len(function.triggers) >= MOST_TRIGGERS:
             raise exceeded(f"function '{function.name}' has {MOST_TRIGGERS} triggers: delete one.")
-        now = stamp(call.moment.now)
+        now = iso_time(call.moment.now)
         added: JsonObject = {"triggerId": str(uuid.uuid4()), "createdTime": now, "lastModifiedTime": now}
         entry = _entry(function, given, added)
         function.triggers[given.trigger_name] = entry
@@ -62,7 +63,7 @@ class TriggerActions:
         changes = {key: value for key, value in call.body.items() if value is not None}
         given = checked_input(TriggerInput, {**entry.record, **changes})
         kept = {key: entry.record[key] for key in ("triggerId", "createdTime")}
-        new = _entry(function, given, {**kept, "lastModifiedTime": stamp(call.moment.now)})
+        new = _entry(function, given, {**kept, "lastModifiedTime": iso_time(call.moment.now)})
         if _source(entry) != _source(new):
             raise wrong("eventSourceType of a trigger cannot be changed.")
         function.triggers[given.trigger_name] = new

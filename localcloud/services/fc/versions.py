@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from localcloud.clock import iso_time
 from localcloud.message import Response, json_response
 from localcloud.services.base import integer
 from localcloud.services.fc.codes import missing, there_already, wrong
-from localcloud.services.fc.model import Alias, Version, stamp
+from localcloud.services.fc.model import Alias, Version
 from localcloud.services.fc.plane import DONE, LARGEST_PAGE, PAGE, paged
 from localcloud.services.fc.reading import AliasInput, checked_input
 
@@ -46,7 +47,7 @@ class VersionActions:
             raise wrong(f"description must be a text of at most {LONGEST_DESCRIPTION} characters.")
         function.published += 1
         number = str(function.published)
-        version = Version(function.latest, description, stamp(call.moment.now))
+        version = Version(function.latest, description, iso_time(call.moment.now))
         function.versions[number] = version
         self._plane.stage.show(function)
         return json_response(version.record(number))
@@ -86,7 +87,7 @@ class VersionActions:
         given = checked_input(AliasInput, call.body)
         if given.alias_name in function.aliases:
             raise there_already("Alias", given.alias_name)
-        now = stamp(call.moment.now)
+        now = iso_time(call.moment.now)
         alias = _checked_alias(
             function,
             Alias(given.version_id, given.additional_version_weight, given.description, now, now),
@@ -106,7 +107,7 @@ class VersionActions:
             # Weights that are not sent are those of the version that was, and go with it.
             weights=given.additional_version_weight if "additionalVersionWeight" in changes else {},
             description=given.description,
-            modified=stamp(call.moment.now),
+            modified=iso_time(call.moment.now),
         )
         function.aliases[name] = _checked_alias(function, alias)
         self._plane.stage.show(function)

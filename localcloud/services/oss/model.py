@@ -17,13 +17,14 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from localcloud.checksums import crc64
 from localcloud.clock import iso_time
 from localcloud.errors import Refusal, SeedError
+from localcloud.function_spec import DEFAULT_REGION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from fctoolkit.jsontypes import JsonObject, JsonValue
 
-DEFAULT_LOCATION: Final = "oss-cn-hangzhou"
+DEFAULT_LOCATION: Final = f"oss-{DEFAULT_REGION}"
 LARGEST_OBJECT: Final = 5 * 1024**3
 LONGEST_KEY_BYTES: Final = 1023
 BUCKET_NAME: Final = r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]"
