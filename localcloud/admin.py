@@ -3,7 +3,7 @@
 POST reset    forget everything but the time
 POST seed     put records in place
 GET  state    all state
-GET  calls    every call since the last reset
+GET  calls    the calls since the last reset
 GET  faults   the faults that wait
 POST faults   one fault, or a list of them
 DELETE faults forget all of them; `faults/ID` forgets one

@@ -24,11 +24,12 @@ from localcloud.errors import LocalCloudError
 from localcloud.runtime import FunctionProcess, Limits
 from localcloud.runtime.environment import ENDPOINT, TEST_CREDENTIALS, calling, function_environment
 from localcloud.template import Template, read_template
+from localcloud.validation import read_seed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from fctoolkit.jsontypes import JsonObject, JsonValue
+    from fctoolkit.jsontypes import JsonValue
     from localcloud.delivery.deliveries import Deliveries
     from localcloud.delivery.journal import DeliveryRecord
     from localcloud.runtime import Invocation
@@ -164,7 +165,7 @@ def _serve(options: argparse.Namespace, environment: dict[str, str]) -> int:
     with ExitStack() as stack:
         cloud = stack.enter_context(LocalCloud(record=options.record))
         if options.seed:
-            cloud.seed(_seed(options.seed))
+            cloud.seed(read_seed(options.seed))
 
         def ready(url: str) -> None:
             functions = {**calling(url), **environment}
@@ -207,22 +208,10 @@ def _replay(options: argparse.Namespace) -> int:
     calls = read_recording(options.file)
     with LocalCloud(now=calls[0].at if calls else None, signed=False) as cloud:
         if options.seed:
-            cloud.seed(_seed(options.seed))
+            cloud.seed(read_seed(options.seed))
         difference = replay(calls, cloud)
     print(difference or f"{len(calls)} calls, all answered as recorded")
     return 1 if difference else 0
-
-
-def _seed(file: Path) -> JsonObject:
-    try:
-        seed: object = json.loads(file.read_bytes())
-    except ValueError as error:
-        raise ConfigurationError(f"{file}: no valid JSON: {error}") from None
-    if not isinstance(seed, dict):
-        raise ConfigurationError(
-            f"{file}: expected an object with `cs`, `ens`, `elasticsearch` or `behaviour`"
-        )
-    return seed
 
 
 def _start_ticking(deliveries: Deliveries, seconds: float) -> Callable[[], None]:

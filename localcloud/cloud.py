@@ -117,7 +117,7 @@ class LocalCloud:
 
     @property
     def calls(self) -> list[JsonObject]:
-        """Every call since the last reset, in order.
+        """Every call since the last reset, in order; the last 100,000 of them.
 
         Each has `service`, `action`, `method`, `path`, `status` (0 when the connection was cut), `code`
         (empty when it went well), `requestId` and `at` (the state clock's time).
@@ -127,7 +127,7 @@ class LocalCloud:
 
     @property
     def events(self) -> list[JsonValue]:
-        """The CloudEvents that came while nothing was there to take them."""
+        """The CloudEvents that came while nothing was there to take them; the last 1000 of them."""
         with self._lock:
             return list(self._world.events)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-import json
 import unittest
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, overload
 from localcloud.cloud import LocalCloud
 from localcloud.errors import LocalCloudError
 from localcloud.server import running_server
-from localcloud.validation import as_object
+from localcloud.validation import read_seed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fctoolkit.jsontypes import FrozenJson, JsonValue
+    from fctoolkit.jsontypes import FrozenJson
 
 T = TypeVar("T")
 
@@ -156,10 +155,4 @@ def _takes_cloud(function: _Function) -> bool:
 def _seed_records(seed: Seed) -> Mapping[str, FrozenJson]:
     if isinstance(seed, Mapping):
         return seed
-    try:
-        records: JsonValue = json.loads(Path(seed).read_bytes())
-    except OSError as error:
-        raise LocalCloudError(f"the seed {seed} cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise LocalCloudError(f"the seed {seed} is no valid JSON: {error}") from None
-    return as_object(records, str(seed))
+    return read_seed(Path(seed))

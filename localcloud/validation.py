@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from localcloud.errors import SeedError
+from fctoolkit.strictjson import JsonError, decode
+from localcloud.errors import LocalCloudError, SeedError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from fctoolkit.jsontypes import FrozenJson, JsonObject, JsonValue
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -22,6 +25,17 @@ def checked(model: type[Model], value: FrozenJson, where: str) -> Model:
     except ValidationError as error:
         problems = [f"{_path(where, problem['loc'])}: {problem['msg']}" for problem in error.errors()]
         raise SeedError("; ".join(problems)) from None
+
+
+def read_seed(file: Path) -> JsonObject:
+    """The seed in a JSON file; LocalCloudError when the file cannot be read or has something else."""
+    try:
+        seed = decode(file.read_bytes())
+    except OSError as error:
+        raise LocalCloudError(f"the seed {file} cannot be read: {error.strerror}") from None
+    except JsonError as error:
+        raise LocalCloudError(f"the seed {file} is no valid JSON: {error}") from None
+    return as_object(seed, str(file))
 
 
 def plain_json(value: FrozenJson, where: str) -> JsonValue:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from localcloud.behaviour import Behaviour
+from localcloud.delivery.journal import MOST_EVENTS
 from localcloud.dispatch import SERVICES
 from localcloud.errors import SeedError
 from localcloud.faults import FaultBook
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 
 SEED_KEYS = frozenset({"credentials", "sts_credentials", "behaviour", "functions", "deliveries", *SERVICES})
 DEFAULT_KEY = Key("test", "test")
+MOST_CALLS = 100_000
+"""Calls that are remembered: a cloud that is served for weeks must not grow."""
 
 
 @dataclass(slots=True)
@@ -67,8 +71,8 @@ class World:
     verifier: Verifier = field(default_factory=Verifier)
     faults: FaultBook = field(default_factory=FaultBook)
     throttle: Throttle = field(default_factory=Throttle)
-    calls: list[JsonObject] = field(default_factory=list)
-    events: list[JsonValue] = field(default_factory=list)
+    calls: deque[JsonObject] = field(default_factory=lambda: deque(maxlen=MOST_CALLS))
+    events: deque[JsonValue] = field(default_factory=lambda: deque(maxlen=MOST_EVENTS))
 
     def supported(self) -> dict[str, list[str]]:
         """The actions that are supported, by service, sorted."""

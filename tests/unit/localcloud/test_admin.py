@@ -260,6 +260,19 @@ def test_calls_are_shown(cloud: LocalCloud, admin: Admin) -> None:
     assert admin.get("calls") == cloud.calls
 
 
+def test_the_last_calls_and_events_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long a cloud is served, its lists do not grow for ever: what came first is forgotten."""
+    monkeypatch.setattr("localcloud.world.MOST_CALLS", 2)
+    monkeypatch.setattr("localcloud.world.MOST_EVENTS", 2)
+    with LocalCloud() as cloud:
+        client = CloudClient(cloud)
+        for number in range(3):
+            client.ens("DescribeInstances", PageNumber=number + 1)
+            cloud.put_event({**EVENT, "id": f"e-{number}"})
+        assert [call["action"] for call in cloud.calls] == ["DescribeInstances"] * 2
+        assert [event["id"] for event in cloud.events] == ["e-1", "e-2"]
+
+
 def test_events_are_kept_while_nothing_is_deployed(cloud: LocalCloud, admin: Admin) -> None:
     """Without a deployment an event is stored, and the answer says so."""
     assert admin.post("events", EVENT) == {

@@ -399,8 +399,8 @@ class TestServe:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            (["--seed", "event.json"], b"event.json: no valid JSON"),
-            (["--seed", "list.json"], b"list.json: expected an object"),
+            (["--seed", "event.json"], b"event.json is no valid JSON"),
+            (["--seed", "list.json"], b"list.json: expected a JSON object"),
             (["--template", "absent.yaml"], b"absent.yaml:1: "),
             (["--tick", "5"], b"needs --template"),
             (["--tick", "-1", "--template", "s.yaml"], b"positive number of seconds"),
