@@ -173,8 +173,11 @@ class FaultBook:
     def add(self, fault: Fault) -> int:
         """Lets the fault wait for its calls; returns its id."""
         number = next(self._numbers)
+        named = (fault.seed, fault.service, fault.action)
+        # Counted among those that wait, so that one that is added once more throws the same.
+        twins = sum((one.fault.seed, one.fault.service, one.fault.action) == named for one in self._waiting)
         # A text is a seed that is the same in every process.
-        seed = f"{fault.seed}/{fault.service}/{fault.action}/{number}"
+        seed = f"{fault.seed}/{fault.service}/{fault.action}/{twins}"
         dice = random.Random(seed) if fault.probability < 1 else None  # noqa: S311 - no secret is made of it
         known = fault.model_copy(update={"id": number})
         self._waiting.append(_Waiting(known, fault.after, fault.times, dice))

@@ -90,6 +90,21 @@ def test_dice_fall_the_same_in_each_run() -> None:
     assert _rolled(8, status=503) != first
 
 
+def test_a_fault_added_once_more_throws_the_same(cloud: LocalCloud) -> None:
+    """In one cloud, too: its id has no part in its dice. Two that wait have dice of their own."""
+
+    def thrown(twins: int = 1) -> list[str]:
+        for twin in range(twins):
+            _fault(cloud, "DescribeUserQuota", probability=0.5, seed=7, times=None, code=f"Code{twin}")
+        codes = [str(_quota(cloud).json().get("code", "")) for _ in range(40)]
+        cloud.remove_faults()
+        return codes
+
+    first = thrown()
+    assert thrown() == first
+    assert "Code1" in thrown(twins=2)
+
+
 def test_a_fault_that_is_not_thrown_is_not_used_up(cloud: LocalCloud) -> None:
     """`times` counts the calls that it befalls; one that it spares may meet the next fault."""
     _fault(cloud, "DescribeUserQuota", probability=1e-9, code="Rare")
