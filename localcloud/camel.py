@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
+from localcloud.validation import in_words
+
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
@@ -21,4 +23,4 @@ def first_mistake(error: ValidationError) -> tuple[tuple[int | str, ...], str]:
     """Where the first value that does not fit stands, and what is wrong with it, which names it again."""
     first = error.errors(include_input=False, include_url=False)[0]
     path = ".".join(str(step) for step in first["loc"])
-    return first["loc"], f"{path}: {first['msg']}"
+    return first["loc"], f"{path}: {in_words(first)}"

@@ -14,7 +14,7 @@ import threading
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
 
 from fctoolkit.errors import ConfigurationError, ToolkitError
@@ -62,9 +62,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "serve":
             return _serve(options, environment)
         return _invoke(options, environment)
-    except (ToolkitError, LocalCloudError, OSError) as error:
+    except (ToolkitError, LocalCloudError) as error:
         print(f"localcloud: {error}", file=sys.stderr)
-        return 2
+    except OSError as error:
+        named = f"{error.filename}: " if error.filename else ""
+        print(f"localcloud: {named}{error.strerror or error}", file=sys.stderr)
+    return 2
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -293,7 +296,7 @@ def _credentials_for(variables: Mapping[str, str], endpoints: Sequence[str]) -> 
 def _show_logs(template: Template, key: str, invocation: Invocation) -> None:
     """Writes what a function logged, and what its error does not say: that it has no layer to import from."""
     sys.stderr.write(invocation.logs)
-    if _error_type(invocation) == "ImportModuleError" and _lacks_layers(template, key):
+    if _of_error(invocation, "Type") == "ImportModuleError" and _lacks_layers(template, key):
         print(
             f"localcloud: {template.file} lists no layer for the function {key}; "
             "what is neither in its code folder nor in Python itself comes from `layers`",
@@ -333,15 +336,19 @@ def _show_try(record: DeliveryRecord) -> None:
     if invocation.ok and record.tries == 1:
         return
     how = f"failed with {invocation.error_type}" if invocation.error_type else "returned"
+    # A function's logs say why it failed; other targets have none.
+    to, why = (
+        (f" to {record.function}", "") if record.function else ("", f", {_of_error(invocation, 'Message')}")
+    )
     print(
-        f"localcloud: {record.source} to {record.function}, try {record.tries}, {how}: {record.then}",
+        f"localcloud: {record.source}{to}, try {record.tries}, {how}{why}: {record.then}",
         file=sys.stderr,
         flush=True,
     )
 
 
-def _error_type(invocation: Invocation) -> str:
-    """The type of the error that a function failed with, as its payload says; empty when there is none."""
+def _of_error(invocation: Invocation, part: Literal["Type", "Message"]) -> str:
+    """A part of the error that an invocation ended with, as its payload says; empty when there is none."""
     if invocation.ok:
         return ""
     try:
@@ -349,4 +356,4 @@ def _error_type(invocation: Invocation) -> str:
     except (ValueError, RecursionError):
         # A custom runtime says in a header that it failed, and in the body whatever it likes.
         payload = None
-    return str(payload.get("errorType", "")) if isinstance(payload, dict) else ""
+    return str(payload.get(f"error{part}", "")) if isinstance(payload, dict) else ""

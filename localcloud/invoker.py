@@ -117,8 +117,8 @@ class Invoker:
         variables = environment or {}
         if fixed := sorted(self._surroundings.keys() & variables.keys()):
             raise LocalCloudError(
-                f"environment: {', '.join(fixed)} belong to the test's cloud; "
-                "`cloud.seed` changes the keys that it accepts"
+                f"environment: leave out {', '.join(fixed)}: functions have the address and the keys of the "
+                "test's cloud; `cloud.seed` changes the keys that it accepts"
             )
         base = self._spec(function)
         spec = replace(base, environment={**base.environment, **variables})

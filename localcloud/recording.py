@@ -19,6 +19,7 @@ from localcloud.dispatch import COMMON_PARAMETERS, action_of
 from localcloud.errors import LocalCloudError
 from localcloud.masking import masked_headers, masked_query, masked_text
 from localcloud.message import FORM_TYPE, Request, Response, json_response
+from localcloud.validation import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -141,7 +142,7 @@ class Recorder:
 
 
 def read_recording(file: Path) -> list[Recorded]:
-    """The calls of a file; LocalCloudError naming the line that is not valid."""
+    """The calls of a file; LocalCloudError naming the line that is not valid, or when there is none."""
     calls: list[Recorded] = []
     # A body may hold characters that also end lines, such as U+2028: only line feeds part the calls.
     with file.open(encoding="utf-8") as lines:
@@ -151,8 +152,10 @@ def read_recording(file: Path) -> list[Recorded]:
             except ValidationError as error:
                 problem = error.errors()[0]
                 where = ".".join(str(step) for step in problem["loc"])
-                message = f"{file}:{number}: no recorded call: {where} {problem['msg']}"
+                message = f"{file}:{number}: no recorded call: {where} {in_words(problem)}"
                 raise LocalCloudError(message) from None
+    if not calls:
+        raise LocalCloudError(f"{file}: holds no calls; `localcloud serve --record FILE` writes them")
     return calls
 
 
@@ -190,9 +193,7 @@ class Recording:
             answers = self._answers.get(known)
             if answers is not None and answers.left:
                 return answers.left.popleft()
-        asked = f"{request.method} {request.path}"
-        if action := action_of(request):
-            asked = f"{asked} ({action})"
+        asked = asked_for(request)
         if answers is None:
             message = f"{asked} is not in the recording with these parameters and this body"
         else:
@@ -202,6 +203,12 @@ class Recording:
     def advance(self, seconds: float) -> float:
         """Lets time pass, which changes nothing; returns the present moment."""
         return self.clock.advance(seconds)
+
+
+def asked_for(request: Request) -> str:
+    """Method and path, and the action where the call names one: what a message calls it."""
+    action = action_of(request)
+    return f"{request.method} {request.path}" + (f" ({action})" if action else "")
 
 
 def _text(content: bytes) -> tuple[str, bool]:

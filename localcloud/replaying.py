@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from localcloud.admin import ADMIN_PATH
 from localcloud.message import Request
-from localcloud.recording import written_down
+from localcloud.recording import asked_for, written_down
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +38,7 @@ class Difference:
 
     Attributes:
         number: of the call, counted from 1.
-        asked: method and path.
+        asked: method and path, and the action where a call names one.
         recorded: what was answered.
         answered: what is answered now.
     """
@@ -71,7 +71,7 @@ def replay(calls: Sequence[Recorded], cloud: LocalCloud) -> Difference | None:
         masked = written_down(request, answer, call.at).answered()
         difference = _difference(call.answered(), masked, ids)
         if difference is not None:
-            return Difference(number, f"{request.method} {request.path}", *difference)
+            return Difference(number, asked_for(request), *difference)
     return None
 
 

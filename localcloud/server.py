@@ -203,7 +203,8 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
             listener.bind((host, port))
             listener.listen()
         except OSError as error:
-            raise OSError(error.errno, f"cannot listen on {host}, port {port}: {error.strerror}") from None
+            why = f"cannot listen on {host}, port {port}: {error.strerror}; port 0 takes a free one"
+            raise OSError(error.errno, why) from None
         yield listener
 
 

@@ -153,7 +153,7 @@ class _Reader:
         props = resolved_props(self.references, key, resource)
         model = validated(_Function, props)
         if not model.handler and not model.is_custom:
-            raise TemplateError(props.place, "handler: Field required")
+            raise TemplateError(props.place, "handler: is missing")
         spec = model.spec(
             key=key,
             name=model.function_name,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic import ValidationError
 
 from localcloud.services.mns.model import MessageRecord
+from localcloud.validation import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -51,7 +52,7 @@ class Queues:
                     MessageBody=body.decode(errors="replace"), EnqueueTime=now, NextVisibleTime=now
                 )
             except ValidationError as error:
-                return f"{name} does not take it: {error.errors()[0]['msg']}"
+                return f"{name} does not take it: {in_words(error.errors()[0])}"
             queue.messages.append(message)
             return ""
 

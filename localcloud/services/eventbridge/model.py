@@ -30,6 +30,7 @@ from localcloud.services.eventbridge.records import (
     RuleRecord,
     TargetRecord,
 )
+from localcloud.validation import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,7 +132,7 @@ class Buses:
             except ValidationError as error:
                 problem = error.errors()[0]
                 where = ".".join(str(step) for step in problem["loc"])
-                errors.append(_error(entry, "InvalidArgument", f"{where}: {problem['msg']}".lstrip(": ")))
+                errors.append(_error(entry, "InvalidArgument", f"{where}: {in_words(problem)}".lstrip(": ")))
                 continue
             places = [index for index, one in enumerate(rule.Targets) if one.Id == target.Id]
             if places:

@@ -48,7 +48,7 @@ class FunctionActions:
     def _create(self, call: Call) -> Response:
         name, region = call.body.get("functionName"), region_of(call)
         if not isinstance(name, str):
-            raise wrong("functionName: Field required")
+            raise wrong("functionName: is missing")
         config, model = read_config(name, {}, call.body)
         if self._plane.functions.find(region, name) is not None:
             raise there_already("Function", name)

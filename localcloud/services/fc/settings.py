@@ -136,7 +136,7 @@ class SettingActions:
         given = checked_input(_Provision, call.body)
         target = given.target if given.default_target is None else given.default_target
         if target is None:
-            raise wrong("target: Field required")
+            raise wrong("target: is missing")
         sent = {key: value for key, value in call.body.items() if value is not None}
         function.provisions[qualifier] = {**sent, "target": target}
         self._plane.stage.show(function)
@@ -180,7 +180,7 @@ class SettingActions:
     def _create_binding(self, call: Call) -> Response:
         function, vpc = self._plane.function(call), call.body.get("vpcId")
         if not isinstance(vpc, str) or not vpc:
-            raise wrong("vpcId: Field required")
+            raise wrong("vpcId: is missing")
         if vpc not in function.vpcs:
             function.vpcs.append(vpc)
         return DONE

@@ -15,7 +15,7 @@ from localcloud.errors import Refusal
 from localcloud.services.mns import xmlbody
 from localcloud.services.mns.codes import MNS_CODES
 from localcloud.services.mns.model import MessageRecord, QueueRecord
-from localcloud.validation import as_list, checked, only
+from localcloud.validation import as_list, checked, in_words, only
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -222,7 +222,7 @@ def _message_of(element: Element, queue: QueueRecord, now: int) -> MessageRecord
         )
     except ValidationError as error:
         raise Refusal(
-            400, "InvalidArgument", f"The message is not valid: {error.errors()[0]['msg']}."
+            400, "InvalidArgument", f"The message is not valid: {in_words(error.errors()[0])}."
         ) from None
     except ValueError:
         raise Refusal(400, "InvalidArgument", "The value of Priority must be between 1 and 16.") from None

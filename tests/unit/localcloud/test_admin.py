@@ -54,6 +54,28 @@ def admin(cloud: LocalCloud) -> Admin:
     return Admin(cloud)
 
 
+@pytest.mark.parametrize(
+    ("seed", "message"),
+    [
+        ({"behaviour": {"ens_tag": "x"}}, "behaviour.ens_tag: not known; did you mean ens_tags?"),
+        ({"enss": {}}, "enss: not known; did you mean ens?"),
+        ({"ens": {"machines": []}}, "ens.machines: not known; known are instances"),
+        ({"ens": {"instances": [{}]}}, "ens.instances[0].InstanceId: is missing"),
+        ({"ens": None}, "ens: expected a JSON object, found null"),
+        ({"ens": {"instances": "i-1"}}, "ens.instances: expected a JSON array, found a text"),
+        (
+            {"behaviour": {"ens_start": "soon"}},
+            'behaviour.ens_start: expected seconds, 0 or more, or {"looks": n}',
+        ),
+    ],
+)
+def test_a_refusal_says_what_is_wrong_and_what_would_be_right(
+    admin: Admin, seed: object, message: str
+) -> None:
+    """The place, what is wrong with it, and the names that are near or known; in the words of JSON."""
+    assert admin.post("seed", seed, status=400)["message"] == message
+
+
 def test_state_has_the_documented_shape(cloud: LocalCloud, admin: Admin) -> None:
     """State shows credentials, clusters with nodes and tasks, machines and connections, as documented."""
     admin.post("seed", {**edge_seed(nodes=[{"instance_id": "i-0"}]), **search_seed({}, {})})

@@ -157,7 +157,7 @@ def test_functions_call_the_tests_cloud(invoke: Invoker, tmp_path: Path, cloud_u
         "ALIBABA_CLOUD_ACCESS_KEY_ID": "test",
         "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "test",
     }
-    with pytest.raises(LocalCloudError, match="ENLIST_ENDPOINT_URL belong to the test's cloud"):
+    with pytest.raises(LocalCloudError, match="leave out ENLIST_ENDPOINT_URL"):
         invoke(tmp_path, environment={"ENLIST_ENDPOINT_URL": "http://127.0.0.1:1"})
 
 

@@ -222,7 +222,9 @@ def test_the_first_difference_is_told(file: Path) -> None:
     assert "success" in told
     assert "running" in told
     empty = LocalCloud(now=calls[0].at, signed=False)
-    assert str(replay(calls[1:], empty)).startswith("call 1, POST /clusters/c1/attach: recorded 202")
+    assert str(replay(calls[1:], empty)).startswith(
+        "call 1, POST /clusters/c1/attach (AttachInstances): recorded 202"
+    )
 
 
 def test_time_passes_as_it_did(file: Path) -> None:
@@ -246,10 +248,15 @@ def test_the_command_replays(file: Path, tmp_path: Path, capsys: pytest.CaptureF
     seed = tmp_path / "seed.json"
     seed.write_text('{"behaviour": {"attach_status": 200}}', encoding="utf-8")
     assert main(["replay", str(file), "--seed", str(seed)]) == 1
-    assert capsys.readouterr().out.startswith("call 2, POST /clusters/c1/attach: recorded 202")
+    assert capsys.readouterr().out.startswith(
+        "call 2, POST /clusters/c1/attach (AttachInstances): recorded 202"
+    )
     file.write_text("{", encoding="utf-8")
     assert main(["replay", str(file)]) == 2
     assert "calls.jsonl:1" in capsys.readouterr().err
+    file.write_text("", encoding="utf-8")
+    assert main(["replay", str(file)]) == 2
+    assert "holds no calls" in capsys.readouterr().err
 
 
 def test_a_served_recording_takes_nothing_beside_its_file(file: Path) -> None:

@@ -340,6 +340,24 @@ class TestServe:
         assert (record["requestPayload"], record["requestContext"]["approximateInvokeCount"]) == ("fail", 4)
         assert "try 4, failed with UnhandledInvocationError: given up; in the queue failed" in said[0]
 
+    def test_a_target_without_logs_says_why_it_failed(self, root: Path) -> None:
+        """Of a queue that is not there the line on standard error has the name, and what to do."""
+        target: dict[str, object] = {
+            "Id": "1",
+            "Type": "acs.mns.queue",
+            "Endpoint": "acs:mns:cn-hangzhou:1234567890123456:queues/q",
+            "ParamList": [{"ResourceKey": "Body", "Form": "ORIGINAL"}],
+        }
+        rule = {"RuleName": "r", "FilterPattern": '{"source": ["mine"]}', "Targets": [target]}
+        bus = {"EventBusName": "b", "Rules": [rule]}
+        event = {"id": "1", "source": "mine", "type": "test", "aliyuneventbusname": "b"}
+        said: list[str] = []
+        with serving(root, said=said) as url:
+            ask(url, "seed", {"eventbridge": {"buses": [bus]}})
+            ask(url, "events", event)
+            ask(url, "clock", {"advance": 21})
+        assert "localcloud: b/r/1, try 2, failed with QueueError, there is no queue q; seed it" in said[0]
+
     def test_functions_call_the_server_that_started_them(self, root: Path) -> None:
         """A function can ask the very server that waits for its result."""
         with serving(root, "--template", "s.yaml") as url:
@@ -424,5 +442,5 @@ class TestServe:
             port = url.rpartition(":")[2]
             done = run(root, "serve", "--port", port)
         assert (done.returncode, done.stdout) == (2, b"")
-        assert f"127.0.0.1, port {port}: ".encode() in done.stderr
+        assert done.stderr.startswith(f"localcloud: cannot listen on 127.0.0.1, port {port}: ".encode())
         assert b"Traceback" not in done.stderr

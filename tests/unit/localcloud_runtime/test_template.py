@@ -254,7 +254,7 @@ def test_local_layers(tmp_path: Path) -> None:
         ("{STAGE: own}", "{FC_STAGE: own}", 23, "FC_STAGE"),
         ("{STAGE: own}", "{_STAGE: own}", 23, "_STAGE"),
         ("code: ./src/ingest", "code: ./absent", 21, "does not exist"),
-        ("      handler: index.handler\n", "", 18, "handler: Field required"),
+        ("      handler: index.handler\n", "", 18, "handler: is missing"),
         ("methods: [GET, POST]", "methods: []", 27, "methods: "),
         ('{"source": ["acs.ens"]}', '{"source": [{"near": 1}]}', 31, "eventRuleFilterPattern: source"),
         ("authType: function", "authType: jwt", 27, "authType jwt is not played here: use function"),
