@@ -72,6 +72,19 @@ def test_objects_come_back_as_they_were_put(served: tuple[LocalCloud, str], auth
 
 
 @BOTH
+@pytest.mark.parametrize(
+    "name", ["cache-control", "content-disposition", "content-encoding", "content-language", "expires"]
+)
+def test_who_gets_an_object_chooses_its_headers(
+    served: tuple[LocalCloud, str], auth: Auth, name: str
+) -> None:
+    """Each header that a parameter may change is signed with it, and is in the answer."""
+    bucket = bucket_at(served[1], auth)
+    bucket.put_object(KEY, CONTENT)
+    assert bucket.get_object(KEY, params={f"response-{name}": "identity"}).headers[name] == "identity"
+
+
+@BOTH
 def test_signed_addresses_need_no_client(served: tuple[LocalCloud, str], auth: Auth) -> None:
     """To put and to get, for the one object and method they were made for."""
     bucket = bucket_at(served[1], auth)
