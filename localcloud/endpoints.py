@@ -22,7 +22,11 @@ _HOSTS = {
     "mns": re.compile(
         r"\d+\.mns\.(?P<region>[a-z]+-[a-z]+(?:-[0-9]+)?)(?:-internal(?:-vpc)?)?\.aliyuncs\.com"
     ),
-    "fc": re.compile(rf"(?:fcv3(?:-vpc)?\.|\d+\.){_REGION}(?:\.fc)?\.aliyuncs\.com"),
+    # The product stands before the region, or behind it, where an account may be first; fc is that of 2.0.
+    "fc": re.compile(
+        r"(?:fc(?:v3)?(?:-vpc)?\.(?!.*\.fc\.)|(?:\d+\.)?(?=.*\.fc\.))"
+        r"(?P<region>[a-z]+-[a-z]+(?:-[a-z0-9]+)*?)(?:-internal)?(?:\.fc)?\.aliyuncs\.com"
+    ),
     "oss": re.compile(
         r"(?:(?P<bucket>[a-z0-9][a-z0-9-]{1,61}[a-z0-9])\.)?oss-"
         r"(?:accelerate(?:-overseas)?|(?P<region>[a-z]+-[a-z]+(?:-[a-z0-9]+)*?)(?:-pub)?(?:-internal)?)"
