@@ -50,8 +50,9 @@ Which of the vendor's clients do which action is in [localcloud-clients.md](loca
 
 The catalogue has the vendor's published actions with their parameters; of MNS those on queues, of Function
 Compute 2.0 those that are supported. An action that is in it and is not supported is answered 501
-`LocalCloud.NotImplemented`, by its name. What a supported action leaves out is in [the local cloud's
-README](../localcloud/README.md) and in the refusals.
+`LocalCloud.NotImplemented`, by its name. What a supported action leaves out is on the pages of
+[functions](localcloud-functions.md), [events](localcloud-events.md) and [the other
+services](../localcloud/README.md), and in the refusals.
 """
 _PACES: Final = """\
 ## How long changes take
@@ -147,7 +148,8 @@ def _is_pace(field: FieldInfo) -> bool:
 def _written(field: FieldInfo) -> str:
     """The default, as a seed has it."""
     value = field.get_default(call_default_factory=True)
-    return f"`{value if isinstance(value, str) else json.dumps(value)}`"
+    shown = f"{value:g}" if isinstance(value, float) else json.dumps(value)
+    return f"`{value if isinstance(value, str) else shown}`"
 
 
 def _others(field: FieldInfo) -> str:
@@ -160,7 +162,7 @@ def _others(field: FieldInfo) -> str:
         values = (False, True)
     others = [value for value in values if value != default]
     shown = [str(value).lower() if isinstance(value, bool) else str(value) for value in others]
-    return ", ".join(f"`{value}`" for value in shown) or "any"
+    return ", ".join(f"`{value}`" for value in shown) or ("a list" if default == [] else "any number")
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:

@@ -95,8 +95,9 @@ def test_the_example_request_is_accepted() -> None:
 
 
 def test_the_local_clouds_examples_are_accepted() -> None:
-    """Each seed and each fault in its README is taken as it stands, and the first seed's machine is there."""
-    text = (ROOT / "localcloud" / "README.md").read_text(encoding="utf-8")
+    """Each seed and each fault on its pages is taken as it stands, and the first seed's machine is there."""
+    pages = [ROOT / "localcloud/README.md", *sorted((ROOT / "docs").glob("localcloud-*.md"))]
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
     examples = [
         json.loads(one) for one in re.findall(r"^```json\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     ]

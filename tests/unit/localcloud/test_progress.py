@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +10,6 @@ from localcloud import Behaviour, LocalCloud
 from localcloud.errors import SeedError
 from localcloud.progress import Change, Looks
 from tests.support.cloud_client import CloudClient, edge_seed, search_seed, state_of
-from tests.support.product import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -225,12 +223,3 @@ def test_a_change_tells_when_it_ended(cloud: LocalCloud) -> None:
         assert change.latest(moment) == moment.now
     assert change.is_over(third)
     assert change.latest(third) == begun + 20
-
-
-def test_the_page_lists_every_change_with_its_default() -> None:
-    """The table of the README has each field, and the default that it has."""
-    page = (ROOT / "localcloud" / "README.md").read_text(encoding="utf-8")
-    table = page.partition("what it is the time of")[2].partition("\n\n")[0]
-    rows = dict(re.findall(r"^\| `(\w+)` \| [^|]+ \| ([\d.]+) \|$", table, re.MULTILINE))
-    fields = Behaviour.model_fields
-    assert rows == {name: f"{fields[name].default:g}" for name in KINDS}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import typing
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,6 @@ import pytest
 
 from localcloud import Behaviour, LocalCloud
 from tests.support.cloud_client import CloudClient, Signer, edge_seed, search_seed, state_of
-from tests.support.product import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -236,13 +234,3 @@ def test_a_machine_of_another_cluster_is_a_repeat_too() -> None:
         assert client.attach("i-1").json()["list"][0]["code"] == code
         assert state_of(cloud, "ens", "instances")["attachCount"] == 1
         assert client.nodes() == []
-
-
-def test_the_page_lists_every_variant() -> None:
-    """The README names each variant that is tried here, and each value that it may have."""
-    page = (ROOT / "localcloud" / "README.md").read_text(encoding="utf-8")
-    rows = dict(re.findall(r"^\| `(\w+)`[^|]* \| (.+) \|$", page, re.MULTILINE))
-    for name in VARIANTS:
-        for value in (Behaviour.model_fields[name].default, *VARIANTS[name][2]):
-            if isinstance(value, str):
-                assert f"`{value}`" in rows[name], (name, value)
