@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -22,7 +23,6 @@ from tests.support.programs import requires
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 # The vendor's clients leave their sockets to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
@@ -65,6 +65,24 @@ def test_layers_in_their_order(plane: ControlPlane) -> None:
     assert (plane.invoke("forwards"), plane.invoke("backwards")) == (b"1", b"2")
     assert [layer.arn for layer in plane.get("backwards").layers] == arns[::-1]
     assert arns == [f"{ARN}:layers/same/versions/{number}" for number in (1, 2)]
+
+
+def test_layers_are_one_folder(plane: ControlPlane) -> None:
+    """Layers are put together at /opt, so one package may come from several; Python finds opt/python only."""
+    parts = {"python__parts____init__": "", "python__parts__one": "N = 1"}
+    first = plane.layer("first", **parts, bare="")
+    second = plane.layer("second", python__parts__one="N = 0", python__parts__two="N = 2", bare="")
+    source = """
+        import importlib.util, parts.one, parts.two
+        def handler(event, context):
+            return [parts.one.N, parts.two.N, importlib.util.find_spec("bare")]
+    """
+    plane.create("one", source, layers=[first.layer_version_arn, second.layer_version_arn])
+    assert json.loads(plane.invoke("one")) == [1, 2, None]
+    only = plane.layer("tools", bin__tool="").layer_version_arn
+    plane.create("two", "import os\ndef handler(event, context): return os.environ['PATH']", layers=[only])
+    (tool, *_) = plane.invoke("two").decode().split(":")
+    assert (Path(tool) / "tool.py").is_file()
 
 
 def test_a_version_stays_as_it_was(plane: ControlPlane) -> None:

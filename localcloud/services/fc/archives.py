@@ -27,7 +27,7 @@ from localcloud.message import Response
 from localcloud.services.fc.codes import wrong
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from fctoolkit.jsontypes import JsonObject
 
@@ -70,6 +70,7 @@ class Archives:
         self._most_bytes = most_bytes
         self._most_unpacked = most_unpacked
         self._known: dict[str, Archive] = {}
+        self._merged: dict[tuple[Path, ...], Path] = {}
         self._root: Path | None = None
 
     def keep(self, data: bytes) -> Archive:
@@ -89,6 +90,18 @@ class Archives:
             file.write_bytes(data)
             self._known[digest] = Archive(str(crc64(data)), len(data), folder, file)
         return self._known[digest]
+
+    def merged(self, archives: Sequence[Archive]) -> Path:
+        """A folder that stands for /opt: what is in these layers, where the first one wins."""
+        key = tuple(one.folder for one in archives)
+        if key not in self._merged:
+            folder = Path(tempfile.mkdtemp(dir=self._folder()))
+            # By this it is told from a folder that stands for /opt/python, see `FunctionSpec.layers`.
+            (folder / "python").mkdir()
+            for archive in archives:
+                _add(archive.folder, folder)
+            self._merged[key] = folder
+        return self._merged[key]
 
     def answer(self, name: str) -> Response:
         """A zip by the name of its file, for who was told its address."""
@@ -169,6 +182,22 @@ def _write(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, place: Path) -> Non
             shutil.copyfileobj(source, target)
         # Who runs this must be able to read it, and to delete it in the end.
         place.chmod((entry.external_attr >> 16) & 0o777 | 0o600)
+
+
+def _add(source: Path, target: Path) -> None:
+    """Adds what is in one folder to another, which keeps what it has. Files are the same, no copies."""
+    left = [(source, target)]
+    while left:
+        source, target = left.pop()
+        for one in source.iterdir():
+            place = target / one.name
+            if one.is_dir() and not one.is_symlink():
+                if place.is_symlink() or (place.exists() and not place.is_dir()):
+                    continue
+                place.mkdir(exist_ok=True)
+                left.append((one, place))
+            elif not os.path.lexists(place):
+                os.link(one, place, follow_symlinks=False)
 
 
 def _is_link(entry: zipfile.ZipInfo) -> bool:

@@ -16,11 +16,13 @@ from localcloud.services.fc.plane import DONE, paged, qualifier_of, region_of
 from localcloud.services.fc.reading import read_config, read_list, read_tags
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from fctoolkit.jsontypes import JsonObject, JsonValue
     from localcloud.services.base import Call, Handler
     from localcloud.services.fc.archives import Archive
+    from localcloud.services.fc.model import LayerVersion
     from localcloud.services.fc.plane import Plane
 
 _LIST = frozenset(
@@ -52,15 +54,16 @@ class FunctionActions:
         config, model = read_config(name, {}, call.body)
         if self._plane.functions.find(region, name) is not None:
             raise there_already("Function", name)
-        archive = self._code(call, config)
+        layers = self._plane.layers.named(model.layers)
         now = iso_time(call.moment.now)
+        latest = Snapshot(config, model, self._code(call, config), layers, self._opt(layers), now)
         function = Function(
             key=self._plane.stage.key_for(region, name),
             name=name,
             region=region,
             id=str(uuid.uuid4()),
             created=now,
-            latest=Snapshot(config, model, archive, self._plane.layers.named(model.layers), now),
+            latest=latest,
             tags=read_tags(call.body.get("tags")),
         )
         self._plane.functions.put(function)
@@ -75,7 +78,8 @@ class FunctionActions:
         layers = self._plane.layers.named(model.layers) if call.body.get("layers") else before.layers
         if not model.layers:
             layers = ()
-        function.latest = Snapshot(config, model, archive, layers, iso_time(call.moment.now))
+        now = iso_time(call.moment.now)
+        function.latest = Snapshot(config, model, archive, layers, self._opt(layers), now)
         self._plane.stage.show(function)
         return json_response(function_record(function, LATEST))
 
@@ -84,6 +88,10 @@ class FunctionActions:
         if config.get("runtime") == _CONTAINER:
             return None
         return read_code(code if isinstance(code, dict) else {}, self._plane.archives, self._plane.objects)
+
+    def _opt(self, layers: Iterable[LayerVersion | None]) -> Path | None:
+        archives = [layer.archive for layer in layers if layer is not None]
+        return self._plane.archives.merged(archives) if archives else None
 
     def _get(self, call: Call) -> Response:
         return json_response(function_record(self._plane.function(call), qualifier_of(call)))

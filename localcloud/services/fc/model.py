@@ -14,6 +14,7 @@ from localcloud.services.fc.codes import missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from fctoolkit.jsontypes import JsonObject
     from localcloud.delivery.settings import AsyncSettings
@@ -47,6 +48,7 @@ class Snapshot:
         model: what matters to a run of it.
         archive: the code; None for a container.
         layers: those of `config`, in its order; None for one of FC's own public layers.
+        opt: the folder that stands for /opt; None without layers.
         modified: when it became so.
     """
 
@@ -54,6 +56,7 @@ class Snapshot:
     model: FunctionModel
     archive: Archive | None
     layers: tuple[LayerVersion | None, ...]
+    opt: Path | None
     modified: str
 
 

@@ -139,7 +139,7 @@ def spec_of(function: Function, qualifier: str) -> FunctionSpec:
         name=function.name,
         code=snapshot.archive.folder,
         region=function.region,
-        layers=tuple(layer.archive.folder for layer in snapshot.layers if layer is not None),
+        layers=(snapshot.opt,) if snapshot.opt is not None else (),
     )
     setting = function.asynchronous.get(qualifier)
     return replace(
