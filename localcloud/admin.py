@@ -171,7 +171,8 @@ def _given(request: Request) -> JsonValue:
     try:
         return decode(request.body)
     except JsonError as error:
-        raise SeedError(f"the body is not valid JSON: {error}") from None
+        place = f"{error.path}: " if error.path else ""
+        raise SeedError(f"not valid JSON: {place}expected {error.expected}, found {error.found}") from None
 
 
 def _error(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:

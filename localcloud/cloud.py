@@ -323,7 +323,8 @@ class LocalCloud:
             return told
         with self._lock:
             self._world.events.append(event)
-            return {"deployed": False, "stored": len(self._world.events), "message": "nothing is deployed"}
+            why = "nothing is deployed, and the bus has no rule"
+            return {"deployed": False, "stored": len(self._world.events), "message": why}
 
     def became(self, event_id: str = "", *, wait: float = 0.0) -> list[JsonObject]:
         """What became of the last 1000 events, or of those of an id, oldest first.

@@ -9,9 +9,9 @@ from __future__ import annotations
 import itertools
 import random
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from localcloud.errors import Refusal
 from localcloud.message import Response
@@ -19,6 +19,8 @@ from localcloud.message import Response
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+_TROUBLES: Final = ("status", "code", "body", "headers", "drop", "delay", "malformed", "items", "task_items")
+"""What a fault can ask for; without one of them nobody would notice it."""
 Malformed: TypeAlias = Literal["not_json", "cut", "truncated", "html", "empty", "wrong_type"]
 
 
@@ -76,6 +78,14 @@ class Fault(BaseModel):
     delay: Annotated[float, Field(ge=0)] = 0.0
     items: dict[str, str] = Field(default_factory=dict)
     task_items: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _does_something(self) -> Self:
+        if self.model_fields_set.isdisjoint(_TROUBLES):
+            raise ValueError(f"asks for no trouble: give one of {', '.join(_TROUBLES)}")
+        if self.drop and (self.malformed or self.body is not None):
+            raise ValueError("drop cuts the connection: there is no answer to give a body or to be malformed")
+        return self
 
     @property
     def fails(self) -> bool:

@@ -60,7 +60,7 @@ def in_words(problem: ErrorDetails, known: Collection[str] = ()) -> str:
         case "extra_forbidden":
             return not_known(str(problem["loc"][-1]), known) if known else "not known"
         case _:
-            return problem["msg"].removeprefix("Value error, ")
+            return problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
 
 
 def not_known(name: str, known: Iterable[str]) -> str:

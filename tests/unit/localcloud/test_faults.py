@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 import pytest
+from pydantic import ValidationError
 
 from localcloud import Fault, LocalCloud
 from localcloud.server import running_server
@@ -73,7 +74,7 @@ def _rolled(seed: int, others: int = 0, **fields: Any) -> list[int]:
     """The statuses of forty calls to a cloud with a fault that is likely by half, between calls of others."""
     cloud = LocalCloud()
     _fault(cloud, "DescribeUserQuota", probability=0.5, seed=seed, times=None, **fields)
-    _fault(cloud, "DescribeInstances", "ens", probability=0.5, seed=seed, times=None)
+    _fault(cloud, "DescribeInstances", "ens", probability=0.5, seed=seed, times=None, code="Other")
     statuses = []
     for _ in range(40):
         statuses.append(_quota(cloud).status_code)
@@ -276,3 +277,16 @@ def test_a_task_fails_when_all_its_instances_do(cloud: LocalCloud) -> None:
     task_id = client.attach("i-1").json()["task_id"]
     cloud.advance(90)
     assert client.task(task_id)["state"] == "fail"
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"times": 3}, "asks for no trouble: give one of status, code"),
+        ({"drop": True, "body": "x"}, "there is no answer"),
+    ],
+)
+def test_a_fault_that_nobody_would_notice_is_refused(cloud: LocalCloud, fields: Any, why: str) -> None:
+    """It would wait, be used up, and the test that asked for it would pass for no reason."""
+    with pytest.raises(ValidationError, match=why):
+        _fault(cloud, "DescribeUserQuota", **fields)
