@@ -37,6 +37,11 @@ class Moment:
     now: float
     behaviour: Behaviour
 
+    @property
+    def milliseconds(self) -> int:
+        """The time as some services count it."""
+        return int(self.now * 1000)
+
 
 @dataclass(frozen=True, slots=True)
 class Call:

@@ -64,6 +64,24 @@ def test_time(at: Scene) -> None:
 
 
 @in_modes("mns")
+def test_a_queue_of_its_own(at: Scene) -> None:
+    """A queue is made, once; listed, changed with its messages kept, and deleted with them."""
+    at.does("mns", "CreateQueue", VisibilityTimeout=40, DelaySeconds=5, **Q)
+    at.does("mns", "CreateQueue", VisibilityTimeout=40, DelaySeconds=5, **Q)
+    assert at.refuses("mns", "CreateQueue", VisibilityTimeout=41, **Q) == (409, "QueueAlreadyExist")
+    assert [row["QueueURL"].rpartition("/")[2] for row in at.does("mns", "ListQueue")] == [QUEUE]
+    at.does("mns", "SendMessage", MessageBody="late", **Q)
+    assert at.refuses("mns", "ReceiveMessage", **Q) == (404, "MessageNotExist")
+    at.wait(6)
+    at.does("mns", "SetQueueAttributes", VisibilityTimeout=20, **Q)
+    told = at.does("mns", "GetQueueAttributes", **Q)
+    assert (told["VisibilityTimeout"], told["DelaySeconds"], told["ActiveMessages"]) == ("20", "5", "1")
+    at.does("mns", "DeleteQueue", **Q)
+    assert not at.does("mns", "ListQueue")
+    assert at.refuses("mns", "GetQueueAttributes", **Q) == (404, "QueueNotExist")
+
+
+@in_modes("mns")
 def test_a_queue_that_is_not_there(at: Scene) -> None:
     """Every action on an unknown queue is the vendor's 404."""
     assert at.refuses("mns", "GetQueueAttributes", queueName="other") == (404, "QueueNotExist")

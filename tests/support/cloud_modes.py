@@ -316,6 +316,12 @@ def _mns_content(action: str, given: dict[str, Any]) -> bytes:
                 f"<ReceiptHandle>{escape(handle)}</ReceiptHandle>" for handle in given.pop("ReceiptHandles")
             )
             return f"<ReceiptHandles>{rows}</ReceiptHandles>".encode()
+        case "CreateQueue" | "SetQueueAttributes":
+            names = [name for name in given if name[0].isupper()]
+            inner = "".join(f"<{name}>{given.pop(name)}</{name}>" for name in names)
+            if action == "SetQueueAttributes":
+                given["metaoverride"] = "true"
+            return f"<Queue>{inner}</Queue>".encode()
         case "PeekMessage" | "BatchPeekMessage":
             given["peekonly"] = "true"
             return b""

@@ -14,7 +14,8 @@ from alibabacloud_eventbridge.models import Config as EventsConfig
 from fc2.fc_exceptions import FcError
 from mns.account import Account
 from mns.mns_exception import MNSClientException, MNSServerException
-from mns.queue import Message
+from mns.mns_request import ListQueueRequest, ListQueueResponse
+from mns.queue import Message, QueueMeta
 from requests.exceptions import RequestException
 from Tea.exceptions import TeaException, UnretryableException
 
@@ -32,7 +33,7 @@ EVENTS = "alibabacloud_eventbridge"
 
 
 class QueueCaller:
-    """aliyun-mns-sdk, for the actions of one queue."""
+    """aliyun-mns-sdk, for the actions on a queue and the list of queues."""
 
     def __init__(self, url: str, keys: Keys) -> None:
         self._url = url
@@ -45,7 +46,7 @@ class QueueCaller:
     def call(self, service: str, action: str, parameters: Mapping[str, Any]) -> Answer:
         """One method of a Queue, and the status that its connection saw."""
         account = Account(self._url, self._keys.key_id, self._keys.secret, self._keys.token or "")
-        queue = account.get_queue(parameters["queueName"])
+        queue = account.get_queue(parameters.get("queueName", "none"))
         queue.set_encoding(False)
         statuses: list[int] = []
         send = queue.mns_client.http.send_request
@@ -67,6 +68,8 @@ class QueueCaller:
             return Answer(0, NO_ANSWER, message=str(error))
         finally:
             account.mns_client.close_connection()
+        if isinstance(result, str):
+            return Answer(statuses[-1])
         body = [_wire_names(one) for one in result] if isinstance(result, list) else _wire_names(result)
         return Answer(statuses[-1], body=body)
 
@@ -202,6 +205,23 @@ def _camel(name: str) -> str:
     return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
 
 
+def _queue_meta(given: Mapping[str, Any]) -> QueueMeta:
+    return QueueMeta(vis_timeout=given.get("VisibilityTimeout", -1), delay_sec=given.get("DelaySeconds", -1))
+
+
+def _queues(queue: Any) -> list[_Listed]:
+    response = ListQueueResponse()
+    queue.mns_client.list_queue(ListQueueRequest(), response)
+    return [_Listed(url) for url in response.queueurl_list]
+
+
+class _Listed:
+    """A row of the list of queues, with the name that the wire has for its field."""
+
+    def __init__(self, url: str) -> None:
+        self.QueueURL = url
+
+
 def _messages(bodies: list[str]) -> list[Message]:
     return [Message(body) for body in bodies]
 
@@ -214,11 +234,15 @@ _QUEUE_ACTIONS: dict[str, Callable[[Any, Mapping[str, Any]], Any]] = {
     "ChangeMessageVisibility": lambda queue, given: queue.change_message_visibility(
         given["receiptHandle"], given["visibilityTimeout"]
     ),
+    "CreateQueue": lambda queue, given: queue.create(_queue_meta(given)),
     "DeleteMessage": lambda queue, given: queue.delete_message(given["receiptHandle"]),
+    "DeleteQueue": lambda queue, _: queue.delete(),
     "GetQueueAttributes": lambda queue, _: queue.get_attributes(),
+    "ListQueue": lambda queue, _: _queues(queue),
     "PeekMessage": lambda queue, _: queue.peek_message(),
     "ReceiveMessage": lambda queue, _: queue.receive_message(wait_seconds=0),
     "SendMessage": lambda queue, given: queue.send_message(
         Message(given["MessageBody"], given.get("DelaySeconds"), given.get("Priority"))
     ),
+    "SetQueueAttributes": lambda queue, given: queue.set_attributes(_queue_meta(given)),
 }

@@ -73,7 +73,13 @@ class MessageRecord(BaseModel):
 
 
 class QueueRecord(BaseModel):
-    """A queue with its messages, and its attributes in seconds and bytes."""
+    """A queue with its messages, and its attributes in seconds and bytes.
+
+    Attributes:
+        DelaySeconds: how long a message is out of sight at first that does not say so itself.
+        PollingWaitSeconds: kept without effect.
+        LoggingEnabled: kept without effect.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -81,7 +87,11 @@ class QueueRecord(BaseModel):
     VisibilityTimeout: Annotated[int, Field(ge=1, le=43200)] = 30
     MaximumMessageSize: Annotated[int, Field(ge=1024, le=65536)] = 65536
     MessageRetentionPeriod: Annotated[int, Field(ge=60, le=604800)] = 345600
+    DelaySeconds: Annotated[int, Field(ge=0, le=604800)] = 0
+    PollingWaitSeconds: Annotated[int, Field(ge=0, le=30)] = 0
+    LoggingEnabled: bool = False
     CreateTime: int = 0
+    LastModifyTime: int = 0
     messages: list[MessageRecord] = Field(default_factory=list)
 
     def live(self, now: int) -> list[MessageRecord]:
@@ -134,16 +144,16 @@ class QueueRecord(BaseModel):
         return {
             "QueueName": self.QueueName,
             "CreateTime": self.CreateTime // 1000,
-            "LastModifyTime": self.CreateTime // 1000,
-            "DelaySeconds": 0,
+            "LastModifyTime": (self.LastModifyTime or self.CreateTime) // 1000,
+            "DelaySeconds": self.DelaySeconds,
             "MaximumMessageSize": self.MaximumMessageSize,
             "MessageRetentionPeriod": self.MessageRetentionPeriod,
             "VisibilityTimeout": self.VisibilityTimeout,
-            "PollingWaitSeconds": 0,
+            "PollingWaitSeconds": self.PollingWaitSeconds,
             "ActiveMessages": len(messages) - len(hidden),
             "InactiveMessages": len(hidden) - len(delayed),
             "DelayMessages": len(delayed),
-            "LoggingEnabled": "False",
+            "LoggingEnabled": str(self.LoggingEnabled),
         }
 
 

@@ -1,4 +1,4 @@
-"""MNS 2015-06-06 (Simple Message Queue): messages of queues. Queues themselves come from a seed.
+"""MNS 2015-06-06 (Simple Message Queue): messages of queues. Queues are made in `queues`, or by a seed.
 
 A request that would wait for a message (`waitseconds`) is answered at once.
 
@@ -15,6 +15,7 @@ from localcloud.errors import Refusal
 from localcloud.services.mns import xmlbody
 from localcloud.services.mns.codes import MNS_CODES
 from localcloud.services.mns.model import MessageRecord, QueueRecord
+from localcloud.services.mns.queues import QueueActions, known_queue, whole
 from localcloud.validation import as_list, checked, in_words, only
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class MnsService:
             "PeekMessage": self._peek_message,
             "ReceiveMessage": self._receive_message,
             "SendMessage": self._send_message,
+            **QueueActions(self._queues).actions,
         }
 
     def queue(self, name: str) -> QueueRecord | None:
@@ -66,7 +68,7 @@ class MnsService:
         only(records, frozenset({"queues"}), "mns")
         values = as_list(records.get("queues", []), "mns.queues")
         queues = [checked(QueueRecord, value, f"mns.queues[{index}]") for index, value in enumerate(values)]
-        now = _milliseconds(moment)
+        now = moment.milliseconds
         for queue in queues:
             queue.CreateTime = queue.CreateTime or now
             for message in queue.messages:
@@ -79,7 +81,7 @@ class MnsService:
 
     def state(self, moment: Moment) -> JsonObject:
         """`{"queues": […]}`, each with its `messages`, those out of sight too; empty without queues."""
-        now = _milliseconds(moment)
+        now = moment.milliseconds
         queues: list[JsonValue] = []
         for queue in self._queues.values():
             queue.live(now)
@@ -124,7 +126,7 @@ class MnsService:
 
     def _change_message_visibility(self, call: Call) -> Response:
         message = self._queue(call).held(_parameter(call, "receipthandle"), _now(call))
-        seconds = _whole("VisibilityTimeout", _parameter(call, "visibilitytimeout"), 1, LONGEST_TIMEOUT)
+        seconds = whole("VisibilityTimeout", _parameter(call, "visibilitytimeout"), 1, LONGEST_TIMEOUT)
         message.hide(_now(call), seconds)
         return xmlbody.one(
             "ChangeVisibility",
@@ -157,18 +159,11 @@ class MnsService:
         return xmlbody.several("Messages", "Message", rows, 500 if failed else 201)
 
     def _queue(self, call: Call) -> QueueRecord:
-        queue = self.queue(call.path["queueName"])
-        if queue is None:
-            raise Refusal(404, "QueueNotExist", "The queue name you provided is not exist.")
-        return queue
-
-
-def _milliseconds(moment: Moment) -> int:
-    return int(moment.now * 1000)
+        return known_queue(self._queues, call.path["queueName"])
 
 
 def _now(call: Call) -> int:
-    return _milliseconds(call.moment)
+    return call.moment.milliseconds
 
 
 def _parameter(call: Call, name: str) -> str:
@@ -177,13 +172,7 @@ def _parameter(call: Call, name: str) -> str:
 
 
 def _number(call: Call) -> int:
-    return _whole("numOfMessages", call.query.get("numOfMessages", ""), 1, MOST_IN_A_BATCH)
-
-
-def _whole(name: str, text: str, low: int, high: int) -> int:
-    if not text.isdecimal() or not low <= int(text) <= high:
-        raise Refusal(400, "InvalidArgument", f"The value of {name} must be between {low} and {high}.")
-    return int(text)
+    return whole("numOfMessages", call.query.get("numOfMessages", ""), 1, MOST_IN_A_BATCH)
 
 
 def _refuse_size(name: str, size: int) -> None:
@@ -212,7 +201,9 @@ def _message_of(element: Element, queue: QueueRecord, now: int) -> MessageRecord
             "InvalidArgument",
             f"The value of MessageBody must have at most {queue.MaximumMessageSize} bytes.",
         )
-    delay = _whole("DelaySeconds", element.findtext("DelaySeconds") or "0", 0, LONGEST_DELAY)
+    delay = whole(
+        "DelaySeconds", element.findtext("DelaySeconds") or str(queue.DelaySeconds), 0, LONGEST_DELAY
+    )
     try:
         return MessageRecord(
             MessageBody=body,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
@@ -21,9 +22,16 @@ def one(name: str, fields: Mapping[str, str | int], status: int = 200) -> Respon
     return _answer(f'<{name} xmlns="{NAMESPACE}">{_fields(fields)}</{name}>', status)
 
 
-def several(root: str, name: str, rows: Sequence[Mapping[str, str | int]], status: int = 200) -> Response:
-    """An answer that is a list of elements with fields."""
-    inner = "".join(f"<{name}>{_fields(row)}</{name}>" for row in rows)
+def several(
+    root: str,
+    name: str,
+    rows: Sequence[Mapping[str, str | int]],
+    status: int = 200,
+    *,
+    also: Mapping[str, str | int] = MappingProxyType({}),
+) -> Response:
+    """An answer that is a list of elements with fields, and fields of its own after them."""
+    inner = "".join(f"<{name}>{_fields(row)}</{name}>" for row in rows) + _fields(also)
     return _answer(f'<{root} xmlns="{NAMESPACE}">{inner}</{root}>', status)
 
 

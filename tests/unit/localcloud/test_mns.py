@@ -141,7 +141,14 @@ def test_a_batch_is_deleted_in_part(cloud: LocalCloud) -> None:
             400,
             "InvalidArgument",
         ),
-        (("PUT", f"/queues/{QUEUE}", ""), 501, "LocalCloud.NotImplemented"),
+        (("PUT", f"/queues/{QUEUE}", "<Queue><Delay>1</Delay></Queue>"), 400, "InvalidArgument"),
+        (("PUT", "/queues/1st", ""), 400, "InvalidArgument"),
+        (
+            ("PUT", "/queues/q", "<Queue><VisibilityTimeout>0</VisibilityTimeout></Queue>"),
+            400,
+            "InvalidArgument",
+        ),
+        (("PUT", "/queues/other?metaoverride=true", "<Queue></Queue>"), 404, "QueueNotExist"),
         (("PATCH", MESSAGES, ""), 400, "InvalidRequestURL"),
         (("GET", "/topics/x", ""), 400, "InvalidRequestURL"),
     ],
@@ -239,3 +246,23 @@ def test_a_bad_seed_names_the_field(cloud: LocalCloud, queue: dict[str, Any], wo
     with pytest.raises(SeedError, match=words):
         cloud.seed({"mns": {"queues": [queue]}})
     assert "mns" not in cloud.state()
+
+
+def test_queues_are_listed_in_pages() -> None:
+    """A list has the names with a prefix, so many a page, and the name that the next page begins with."""
+    cloud = LocalCloud(signed=False)
+    cloud.seed({"mns": {"queues": [{"QueueName": name} for name in ("a2", "b1", "a3", "a1")]}})
+    client = httpx2.Client(transport=cloud.transport, base_url=HOST)
+
+    def page(**headers: str) -> tuple[list[str], str]:
+        told = {f"x-mns-{name.replace('_', '-')}": value for name, value in headers.items()}
+        answer = client.get("/queues", headers={"x-mns-version": "2015-06-06", **told})
+        assert answer.status_code == 200, answer.text
+        root = ET.fromstring(answer.content)
+        named = {element.tag.rpartition("}")[2]: element.text or "" for element in root}
+        urls = [element.text or "" for element in root.iter() if element.tag.endswith("QueueURL")]
+        return [url.rpartition("/")[2] for url in urls], named.get("NextMarker", "")
+
+    assert page() == (["a1", "a2", "a3", "b1"], "")
+    assert page(prefix="a", ret_number="2") == (["a1", "a2"], "a3")
+    assert page(prefix="a", ret_number="2", marker="a3", with_meta="true") == (["a3"], "")
