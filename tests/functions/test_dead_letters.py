@@ -194,11 +194,15 @@ def _in_bulk(served: Account, capsys: pytest.CaptureFixture[str]) -> None:
         process.send_signal(signal.SIGKILL)
     left = len(bodies(served.cloud))
     assert 100 <= 300 - left < 300
-    served.cloud.advance(LONG_AGO)
-    assert main(command) == 0
-    told = capsys.readouterr()
-    assert f"{left} messages: {left} settled" in told.err
-    assert len(told.out.splitlines()) == left
+    settled = 0
+    for _ in range(2):
+        served.cloud.advance(LONG_AGO)
+        # What the dead run had asked for may be taken as late as now, and is out of sight then.
+        code = main(command)
+        settled += len(capsys.readouterr().out.splitlines())
+        if code == 0:
+            break
+    assert settled == left
     assert bodies(served.cloud) == []
     assert served.attached() == [1] * 30
 
