@@ -21,6 +21,7 @@ from localcloud.errors import Refusal
 from localcloud.function_spec import HttpTrigger
 from localcloud.invoking import accepted_headers, read_options, refuse_platform_error, report_headers
 from localcloud.message import Request, Response, json_response
+from localcloud.runtime import ClosedError
 from localcloud.runtime.invocation import new_request_id
 from localcloud.services.fc.codes import FC_CODES
 from localcloud.triggers import HttpRequest
@@ -121,7 +122,7 @@ class Gateway:
         """Answers one request. Waits while the function runs, unless the caller does not want to."""
         request_id = new_request_id()
         try:
-            response = self._answer(request, place, request_id)
+            response = self._answered(request, place, request_id)
         except Refusal as refusal:
             body: JsonObject = {"Code": refusal.code, "Message": refusal.message, "RequestId": request_id}
             response = json_response(body, refusal.status)
@@ -133,6 +134,13 @@ class Gateway:
             return response
         length = {"content-length": str(len(response.body))}
         return replace(response, headers={**response.headers, **length}, body=b"")
+
+    def _answered(self, request: Request, place: Place, request_id: str) -> Response:
+        try:
+            return self._answer(request, place, request_id)
+        except ClosedError:
+            # It was deleted while the request was on its way to it.
+            raise Refusal(404, "FunctionNotFound", f"function '{place.name}' does not exist.") from None
 
     def _answer(self, request: Request, place: Place, request_id: str) -> Response:
         spec = self._function(place)

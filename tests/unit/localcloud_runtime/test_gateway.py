@@ -5,14 +5,20 @@ from __future__ import annotations
 import base64
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from localcloud import LocalCloud
+from localcloud.deployment import Deployment
+from localcloud.function_spec import HttpTrigger
 from localcloud.message import Request, Response
+from localcloud.runtime import Limits
+from localcloud.template import Template
 from tests.support.echo_function import ACCOUNT, URL, decoded, echo_cloud, echo_deployment
+from tests.support.runtime_functions import write_function
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -243,6 +249,37 @@ def test_no_instance_is_left(tmp_path: Path) -> None:
         deployment = cloud.deliveries.deployment
         deployment.put(replace(deployment.function("open"), reserved=0))
         assert code_of(ask(cloud)) == (429, "ResourceExhausted")
+
+
+def test_deleted_on_the_way(tmp_path: Path) -> None:
+    """A function that is deleted while a request waits for an instance of it is not there."""
+    begun, go = tmp_path / "begun", tmp_path / "go"
+    source = f"""
+        import pathlib, time
+        def handler(event, context):
+            pathlib.Path({str(begun)!r}).touch()
+            while not pathlib.Path({str(go)!r}).exists():
+                time.sleep(0.01)
+    """
+    trigger = HttpTrigger("web", ("GET",), auth_type="anonymous")
+    nothing = Template(tmp_path / "s.yaml", ())
+    with (
+        LocalCloud() as cloud,
+        Deployment(nothing, {}, limits=Limits(processes=1)) as deployment,
+        ThreadPoolExecutor(2) as threads,
+    ):
+        cloud.deploy(deployment, "")
+        for name in ("held", "other"):
+            deployment.put(write_function(tmp_path / name, source, key=name, name=name, triggers=(trigger,)))
+        held = threads.submit(ask, cloud, host="held.localhost")
+        until(begun.exists)
+        waiting = threads.submit(ask, cloud, host="other.localhost")
+        done, _ = wait([waiting], timeout=0.2)
+        assert not done
+        deployment.remove("other")
+        assert code_of(waiting.result(20)) == (404, "FunctionNotFound")
+        go.touch()
+        assert held.result(20).status == 200
 
 
 def test_head_has_no_body(echo: LocalCloud) -> None:
