@@ -45,13 +45,19 @@ def masked_query(query: str) -> str:
 
 
 def masked_text(text: str) -> str:
-    """A JSON or XML body with secret values masked. Where nothing is, it stays as it was."""
+    """A JSON or XML body with secret values masked. Where nothing is, it stays as it was.
+
+    JSON too deep to be looked through is masked as a whole.
+    """
     try:
         value: JsonValue = json.loads(text)
-    except (ValueError, RecursionError):
+        masked = _masked(value)
+        # Escaped, because half a surrogate pair could not be written down.
+        return text if masked == value else json.dumps(masked, separators=(",", ":"))
+    except RecursionError:
+        return MASK
+    except ValueError:
         return _ELEMENT.sub(_masked_element, text)
-    masked = _masked(value)
-    return text if masked == value else json.dumps(masked, ensure_ascii=False, separators=(",", ":"))
 
 
 def _masked(value: JsonValue, *, secret: bool = False) -> JsonValue:

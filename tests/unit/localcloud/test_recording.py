@@ -136,6 +136,20 @@ def test_every_character_can_be_recorded(file: Path) -> None:
     assert (call.asked().body, call.answered().body) == (given, answer.content)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [b'{"password": "x", "half": "\\ud800"}', b"[" * 900 + b'{"password": "x"}' + b"]" * 900],
+    ids=["half a character", "deep"],
+)
+def test_every_body_can_be_recorded(file: Path, body: bytes) -> None:
+    """No JSON in a body keeps a call from being answered and written down, without its secret."""
+    with LocalCloud(record=file, signed=False) as cloud:
+        answer = httpx2.Client(transport=cloud.transport).post(f"{BASE}/seed", content=body)
+    (call,) = read_recording(file)
+    assert call.response.status == answer.status_code == 400
+    assert b"x" not in call.asked().body
+
+
 def test_what_was_not_recorded_is_told(file: Path) -> None:
     """A call that is new, has another body, or comes once too often is a 404 that says which."""
     _record(file)
