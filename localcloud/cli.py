@@ -160,7 +160,7 @@ def _caller_environment(environment: Mapping[str, str], folder: Path) -> dict[st
 def _serve(options: argparse.Namespace, environment: dict[str, str]) -> int:
     # Imported here: `invoke` needs neither the services nor a web server.
     from localcloud.cloud import LocalCloud  # noqa: PLC0415
-    from localcloud.server import serve  # noqa: PLC0415
+    from localcloud.server import SHUTDOWN_SECONDS, serve  # noqa: PLC0415
 
     template = NOTHING_DEPLOYED
     if options.template:
@@ -184,6 +184,8 @@ def _serve(options: argparse.Namespace, environment: dict[str, str]) -> int:
             stack.enter_context(cloud.deliveries.following())
             if options.tick:
                 stack.callback(_start_ticking(cloud.deliveries, options.tick))
+            # The first thing that is done at the end: what is waited for then, waits for functions.
+            stack.callback(deployment.kill_after, SHUTDOWN_SECONDS)
             print(f"localcloud ready at {url}", flush=True)
 
         serve(cloud, options.host, options.port, ready)

@@ -10,7 +10,7 @@ import threading
 import time
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from fctoolkit.errors import ConfigurationError
 from localcloud.eventbridge import FUNCTION_TARGET, EventBus, Rule, Target
@@ -45,6 +45,10 @@ if TYPE_CHECKING:
     from localcloud.runtime import Credentials, Limits
     from localcloud.runtime.process import Interpreter
     from localcloud.template import Template
+
+
+_KILL_SECONDS: Final = 0.05
+"""How often is looked for what was started while all the rest was killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,8 @@ class Deployment:
         self._lock = threading.Lock()
         self._running: dict[str, Running] = {}
         self._aliases: dict[str, _Alias] = {}
-        self._ending: list[threading.Thread] = []
+        self._ending: dict[threading.Thread, FunctionProcess] = {}
+        self._over = threading.Event()
         try:
             for spec in template.functions:
                 self.put(spec)
@@ -317,14 +322,33 @@ class Deployment:
         """Ends all processes. Invocations that run are waited for; those that wait get a ClosedError."""
         with self._lock:
             self._closed = True
-            running = tuple(self._running.values())
+            for running in self._running.values():
+                running.refuse()
+                self._end(running)
+            closing = tuple(self._running.values())
             self._running.clear()
             self._aliases.clear()
             ending = tuple(self._ending)
-        for one in running:
-            one.close()
         for thread in ending:
             thread.join()
+        for running in closing:
+            running.join()
+        self._over.set()
+
+    def kill_after(self, seconds: float) -> None:
+        """Lets what runs go on for so many seconds. What runs then, until `close` is over, is killed."""
+
+        def kill() -> None:
+            wait = seconds
+            while not self._over.wait(wait):
+                wait = _KILL_SECONDS
+                with self._lock:
+                    running = [one.process for one in self._running.values()]
+                    ending = tuple(self._ending.values())
+                for process in (*running, *ending):
+                    process.crash()
+
+        threading.Thread(target=kill, name="function-kill", daemon=True).start()
 
     @staticmethod
     def _refusal(key: str) -> ClosedError:
@@ -347,7 +371,8 @@ class Deployment:
     def _end(self, running: Running) -> None:
         """Ends what takes no requests any more, in a thread: its last ones may still run."""
         thread = threading.Thread(target=running.process.close, name=f"end of {running.spec.key}")
-        self._ending = [*(one for one in self._ending if one.is_alive()), thread]
+        self._ending = {one: process for one, process in self._ending.items() if one.is_alive()}
+        self._ending[thread] = running.process
         thread.start()
 
     def _credentials_of(self, spec: FunctionSpec) -> Credentials | None:

@@ -51,10 +51,8 @@ class Running:
         """What waits in the background is never run."""
         self.queue.threads.shutdown(wait=False, cancel_futures=True)
 
-    def close(self) -> None:
-        """Waits for what runs, and ends the instances; what waits is never run."""
-        self.refuse()
-        self.process.close()
+    def join(self) -> None:
+        """Waits for what ran in the background, after `refuse`."""
         self.queue.threads.shutdown()
 
 

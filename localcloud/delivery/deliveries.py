@@ -210,9 +210,9 @@ class Deliveries:
             ]
         return min((time for time in times if time is not None), default=None)
 
-    def run_due(self) -> None:
-        """Does everything that is due now, one after the other."""
-        while (found := self._take()) is not None:
+    def run_due(self, stopped: Callable[[], bool] = lambda: False) -> None:
+        """Does everything that is due now, one after the other, until it is `stopped`."""
+        while not stopped() and (found := self._take()) is not None:
             self._tried(self._try(*found))
 
     @contextmanager
@@ -222,7 +222,7 @@ class Deliveries:
 
         def run() -> None:
             while not stopped.is_set():
-                self.run_due()
+                self.run_due(stopped.is_set)
                 due = self.next_due()
                 rest = due - self._now() if due is not None else LOOK_SECONDS
                 stopped.wait(min(LOOK_SECONDS, max(0.01, rest)))

@@ -84,6 +84,7 @@ class FunctionProcess:
         self._pool = Pool(
             spec.key, spec.region, spec.reserved, spec.instance_concurrency, self._end, self._watch
         )
+        self._leaving: list[Slot] = []
         self._machine.add(self._pool)
         self._provision()
 
@@ -151,7 +152,7 @@ class FunctionProcess:
         Meant for another thread than the one that invokes: the request under way, or else the next one, ends
         as that of a process that exited. Does nothing while no instance runs.
         """
-        for slot in self._machine.slots(self._pool):
+        for slot in (*self._machine.slots(self._pool), *self._leaving):
             if slot.instance is not None:
                 slot.instance.crash()
 
@@ -260,9 +261,11 @@ class FunctionProcess:
         instance, hook = slot.instance, self.spec.pre_stop
         if instance is None:
             return ""
+        self._leaving.append(slot)
         if hook is not None:
             self._run(slot, instance, Call("pre-stop", new_request_id()), hook.timeout)
         instance.kill()
+        self._leaving.remove(slot)
         return instance.take_logs()
 
     def _discard(self, slot: Slot) -> None:

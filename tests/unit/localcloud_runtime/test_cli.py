@@ -16,6 +16,7 @@ import httpx2
 import pytest
 
 from tests.support.fc_clients import fc3_invoke
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,7 +84,7 @@ class Answer(http.server.BaseHTTPRequestHandler):
 http.server.HTTPServer(("", int(os.environ["FC_CUSTOM_LISTEN_PORT"])), Answer).serve_forever()
 """
 CODE = f"""\
-import json, os, urllib.request
+import json, os, time, urllib.request
 
 def handler(event, context):
     print("a log line")
@@ -91,6 +92,10 @@ def handler(event, context):
         raise ValueError("asked to")
     if b"triggerTime" in event:
         open("ticked", "w").close()
+    if b"/hang" in event:
+        with open("hanging", "w") as file:
+            file.write(str(os.getpid()))
+        time.sleep(60)
     if b"look around" in event:
         return urllib.request.urlopen(os.environ["ENLIST_ENDPOINT_URL"] + "/_localcloud/state").read()
     return {{"event": event.decode(), "variables": {{name: os.environ.get(name, "") for name in {NAMES!r}}}}}
@@ -406,6 +411,17 @@ class TestServe:
                     assert time.monotonic() < deadline, "no tick within 10 seconds"
                     time.sleep(0.02)
                 ticked.unlink()
+
+    def test_the_end_comes_soon(self, root: Path) -> None:
+        """A function that runs at the end holds up the end for seconds only, and leaves no process."""
+        hanging = root / "code" / "hanging"
+        with serving(root, "--template", "s.yaml") as url, httpx2.Client(trust_env=False) as client:
+            client.post(f"{url}/_localcloud/http/probe/hang", headers={"x-fc-invocation-type": "Async"})
+            until(lambda: hanging.exists() and hanging.read_text())
+            asked = time.monotonic()
+        assert time.monotonic() - asked < 15
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(hanging.read_text()), 0)
 
     def test_a_seed(self, root: Path) -> None:
         """What a seed file names exists when the server is ready."""

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import threading
+import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 
 from fctoolkit.errors import ConfigurationError
 from localcloud.deployment import Deployment
-from localcloud.function_spec import CustomRuntime
+from localcloud.function_spec import CustomRuntime, Hook
 from localcloud.runtime import ClosedError
 from localcloud.runtime.interpreters import find, interpreter_for
 from localcloud.template import Template, read_template
@@ -144,6 +145,30 @@ def test_a_closed_deployment_runs_nothing_more(tmp_path: Path) -> None:
         deployment.invoke("first", b"")
     with pytest.raises(ClosedError, match="first"):
         deployment.invoke_later("first", b"", request_id="r")
+
+
+def test_what_runs_is_killed_in_time(tmp_path: Path) -> None:
+    """With `kill_after`, neither requests nor pre-stop hooks hold up the end, whatever their timeouts."""
+    source = """
+        import pathlib, time
+        def handler(event, context):
+            if event:
+                pathlib.Path(event.decode()).touch()
+                time.sleep(60)
+        def stop(context):
+            time.sleep(60)
+    """
+    asked, begun = time.monotonic(), tmp_path / "begun"
+    with Deployment(NOTHING, {"PATH": os.environ["PATH"]}) as deployment, ThreadPoolExecutor(1) as threads:
+        for name in ("busy", "idle"):
+            hook = Hook("index.stop", 60)
+            deployment.put(write_function(tmp_path / name, source, key=name, timeout=60, pre_stop=hook))
+        deployment.invoke("idle", b"")
+        killed = threads.submit(deployment.invoke, "busy", str(begun).encode())
+        until(begun.exists)
+        deployment.kill_after(0.1)
+    assert b"Process exited unexpectedly" in killed.result().payload
+    assert time.monotonic() - asked < 30
 
 
 def test_a_function_for_a_closed_deployment(tmp_path: Path) -> None:
