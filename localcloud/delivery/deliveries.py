@@ -344,7 +344,7 @@ class Deliveries:
         self._queues.remove(shipment.queue, shipment.held)
         told: list[str] = []
         for letter in over.letters:
-            where, problem = self._post(book, letter)
+            where, problem = self._post(book, letter, shipment.buses)
             if problem:
                 book.lose(shipment, invocation.error_type, problem, self._now())
                 told.append(f"lost: {problem}")
@@ -357,7 +357,7 @@ class Deliveries:
             told.append(f"lost: {why}")
         return "; ".join(dict.fromkeys([over.outcome, *told]))
 
-    def _post(self, book: Book, letter: Letter) -> tuple[str, str]:
+    def _post(self, book: Book, letter: Letter, buses: int) -> tuple[str, str]:
         """Sends a letter off; where it goes, and why it cannot, or an empty text."""
         queue, bus = queue_of(letter.destination), bus_of(letter.destination)
         where = f"queue {queue}" if queue else f"bus {bus}"
@@ -368,7 +368,8 @@ class Deliveries:
         if bus is None:
             return where, f"{letter.destination} is not played, only queues of MNS and event buses are"
         # It may run functions, which is done without the lock: as any shipment that is due.
-        book.waiting.append(Waiting(self._now(), self._shipper.dead_letter(bus, letter.body)))
+        shipment = self._shipper.dead_letter(bus, letter.body, buses)
+        book.waiting.append(Waiting(self._now(), shipment))
         return where, ""
 
 

@@ -81,10 +81,11 @@ class Shipper:
             spec.key, "InvokeFunction", payload, (body,), self._now(), _queued(spec), request_id, tries=1
         )
 
-    def dead_letter(self, bus: str, body: bytes) -> Shipment:
-        """An event that could not be delivered, for a bus."""
+    def dead_letter(self, bus: str, body: bytes, buses: int) -> Shipment:
+        """An event that could not be delivered, for a bus; it has passed so many."""
         route = Pushed(PushSettings(tolerant=True))
-        return Shipment("", f"{DEAD_LETTERS}/{bus}", body, (body,), self._now(), route, place=BusPlace(bus))
+        source, place = f"{DEAD_LETTERS}/{bus}", BusPlace(bus)
+        return Shipment("", source, body, (body,), self._now(), route, place=place, buses=buses)
 
     def _route(self, spec: FunctionSpec | None, push: PushSettings, payload: bytes) -> Route:
         """EventBridge delivers, or FC when EventBridge only hands it over."""

@@ -219,6 +219,15 @@ class TestTrouble:
         scene.cloud.advance(100)
         assert [event["aliyuneventbusname"] for event in scene.seen()] == ["dead"]
 
+    def test_dead_letters_in_a_circle(self, scene: Scene) -> None:
+        """What is given up on the bus that gets it as a dead letter is stopped, too."""
+        rule(scene, target(queue("nowhere"), "acs.mns.queue", DeadLetterQueue={"Arn": bus("mine")}))
+        put(scene)
+        scene.cloud.advance(3600)
+        assert len(scene.cloud.became()) == 8
+        assert scene.deliveries()["waiting"] == []
+        assert [lost["source"] for lost in scene.deliveries()["lost"]] == ["dead letters/mine"]
+
     def test_a_function_that_comes_later(self, scene: Scene) -> None:
         """A target is looked for at each try: what is repaired in time gets the event."""
         rule(scene, target(queue("later"), "acs.mns.queue"))
