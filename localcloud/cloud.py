@@ -75,6 +75,8 @@ class LocalCloud:
         self._gateway: Gateway | None = None
         self._deliveries: Deliveries | None = None
         self._own = contextlib.ExitStack()
+        # The first thing in it is the last one to end: functions may run from these folders until then.
+        self._own.callback(self._archives.close)
         self._recorder: Recorder | None = None
         if record is not None:
             # Only who records needs it.

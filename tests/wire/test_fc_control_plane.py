@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -504,6 +505,15 @@ def test_a_python_that_is_missing(plane: ControlPlane, monkeypatch: pytest.Monke
     assert plane.invoke("one").decode() == f"{sys.version_info.major}.{sys.version_info.minor}"
     with refused(412, "FunctionNotStarted", "python3.12"):
         plane.invoke("layered")
+
+
+def test_no_folder_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was uploaded is gone when the cloud is closed, also where somebody keeps hold of that cloud."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with LocalCloud() as cloud, running_server(cloud) as url:
+        ControlPlane(cloud, url).create("one")
+        assert [*tmp_path.glob("localcloud-fc-*/*/index.py")]
+    assert not [*tmp_path.iterdir()]
 
 
 def mns_messages(cloud: LocalCloud) -> list[dict[str, Any]]:

@@ -72,6 +72,11 @@ class Archives:
         self._known: dict[str, Archive] = {}
         self._merged: dict[tuple[Path, ...], Path] = {}
         self._root: Path | None = None
+        self._remove: Callable[[], object] = lambda: None
+
+    def close(self) -> None:
+        """Removes all folders; nothing is kept any more. Without it they go with this object."""
+        self._remove()
 
     def keep(self, data: bytes) -> Archive:
         """Unpacks a zip, unless it is known; refuses one that FC would not take or that is dangerous."""
@@ -113,7 +118,7 @@ class Archives:
     def _folder(self) -> Path:
         if self._root is None:
             self._root = Path(tempfile.mkdtemp(prefix="localcloud-fc-"))
-            weakref.finalize(self, shutil.rmtree, self._root, ignore_errors=True)
+            self._remove = weakref.finalize(self, shutil.rmtree, self._root, ignore_errors=True)
         return self._root
 
 
