@@ -1,8 +1,9 @@
 """The function's side of the local FC runtime: started in a process of its own, loads and calls the handler.
 
-Standard library only, and started without site-packages: what user code can import is the code folder and
-its layers, as in the cloud. The parent passes the numbers of two pipes; over these go frames, so that prints
-of user code, which are logs, cannot be mistaken for results. Must not import anything of this project.
+Standard library only, as Python 3.9 has it, which runs functions, too. Started without site-packages: what
+user code can import is the code folder and its layers, as in the cloud. The parent passes the numbers of two
+pipes; over these go frames, so that prints of user code, which are logs, cannot be mistaken for results. Must
+not import anything of this project.
 
 Behaviour is that of FC's Python runtimes: https://help.aliyun.com/zh/functioncompute/fc/user-guide/event-handlers-1-1
 (handlers), https://www.alibabacloud.com/help/en/functioncompute/fc/error-handling-1-1 (error payloads).
@@ -168,7 +169,7 @@ class Worker:
         except Exception as error:  # noqa: BLE001  # whatever user code raises becomes an error payload
             result = dump(error_payload(error))
             failure = ", Error: Unhandled function error"
-            print("".join(traceback.format_exception(error.with_traceback(user_part(error)))), end="")
+            print("".join(traceback.format_exception(type(error), error, user_part(error))), end="")
         print(f"FC {phase} End RequestId: {request_id}{failure}")
         return pack({"number": frame.head["number"], "ok": not failure}, result)
 
@@ -177,7 +178,8 @@ class Worker:
         renewed = frame.head.get("credentials")
         if isinstance(renewed, list):
             self._settings["credentials"] = renewed
-            for name, value in zip(CREDENTIAL_VARIABLES, renewed, strict=True):
+            # Python 3.9 runs this file, too: its zip knows no `strict`.
+            for name, value in zip(CREDENTIAL_VARIABLES, renewed):  # noqa: B905
                 if value:
                     os.environ[name] = value
                 else:
@@ -335,7 +337,8 @@ def flat(error: BaseException) -> list[str]:
         and not one.filename.startswith("<frozen importlib")
         and "/importlib/" not in one.filename
     ]
-    return [line.rstrip() for line in traceback.format_list(frames) + traceback.format_exception_only(error)]
+    said = traceback.format_exception_only(type(error), error)
+    return [line.rstrip() for line in traceback.format_list(frames) + said]
 
 
 def install_logging() -> RequestFormatter:

@@ -24,7 +24,10 @@ MAY_BE_MISSING: Final = "MAY_BE_MISSING"
 
 HOW_TO_GET: Final = {
     "curl": "install curl 7.76 or later and have it on PATH (Debian: `apt-get install curl`)",
-    "python3.12": f"install {interpreters.how_to_get('3.12')}",
+    **{
+        f"python{version}": f"install {interpreters.how_to_get(version)}"
+        for version in ("3.9", "3.10", "3.12")
+    },
     "node": "install Node.js 20 or later, https://nodejs.org, and have it on PATH",
     "redis-server": "install Redis 6 or later and have it on PATH (Debian: `apt-get install redis-server`)",
     "s": "run `./dev s --version`, which installs Serverless Devs in build/s and needs Node.js 20",

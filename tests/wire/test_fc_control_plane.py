@@ -57,6 +57,35 @@ def test_code_is_replaced(plane: ControlPlane) -> None:
     assert (changed.timeout, changed.function_id) == (10, made.function_id)
 
 
+@pytest.mark.parametrize(
+    ("runtime", "python"),
+    [
+        ("python3.12", "python3.12"),
+        ("python3.10", "python3.10"),
+        ("python3.9", "python3.9"),
+        ("python3", "python3.9"),
+    ],
+)
+def test_every_built_in_runtime(plane: ControlPlane, runtime: str, python: str) -> None:
+    """Each runs functions, gives them keys, and tells what they raise, on the Python that it stands for."""
+    requires(python)
+    source = """
+        import os, sys
+        def initialize(context): pass
+        def handler(event, context):
+            if event: raise ValueError(os.environ["ALIBABA_CLOUD_ACCESS_KEY_ID"])
+            return "python%d.%d" % sys.version_info[:2]
+    """
+    hooks = models.InstanceLifecycleConfig(
+        initializer=models.LifecycleHook(handler="index.initialize", timeout=10)
+    )
+    plane.create("one", source, runtime=runtime, instance_lifecycle_config=hooks)
+    plane.create("broken", "def", runtime=runtime)
+    assert plane.invoke("one").decode() == python
+    assert json.loads(fc3_invoke(plane.url, "one", b"fail")[2])["errorMessage"] == "test"
+    assert json.loads(fc3_invoke(plane.url, "broken", b"")[2])["errorType"] == "UserCodeSyntaxError"
+
+
 def test_layers_in_their_order(plane: ControlPlane) -> None:
     """Of two layers with one module the first in the list wins, whichever was published first."""
     arns = [plane.layer("same", python__who=f"NAME = {number}").layer_version_arn for number in (1, 2)]
