@@ -59,6 +59,8 @@ def in_words(problem: ErrorDetails, known: Collection[str] = ()) -> str:
             return "is missing"
         case "extra_forbidden":
             return not_known(str(problem["loc"][-1]), known) if known else "not known"
+        case "model_type" | "dict_type":
+            return "should be an object"
         case _:
             return problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
 

@@ -109,10 +109,9 @@ class AliasInput(Model):
 
 
 def checked_input(model: type[M], value: JsonObject) -> M:
-    """The value as `model`; refuses the first thing in it that does not fit."""
-    given = {key: one for key, one in value.items() if one is not None}
+    """The value as `model`; refuses the first thing in it that does not fit. What is null was not sent."""
     try:
-        return model.model_validate(given)
+        return model.model_validate(_without_nulls(value))
     except ValidationError as error:
         _, reason = first_mistake(error)
         raise wrong(reason) from None
@@ -183,6 +182,13 @@ def _without_empties(config: JsonObject) -> JsonObject:
     if isinstance(log := given.get("logConfig"), dict) and not (log.get("project") or log.get("logstore")):
         del given["logConfig"]
     return given
+
+
+def _without_nulls(value: JsonValue) -> JsonValue:
+    """The value without the keys whose values are null, at any depth."""
+    if isinstance(value, dict):
+        return {key: _without_nulls(one) for key, one in value.items() if one is not None}
+    return [_without_nulls(one) for one in value] if isinstance(value, list) else value
 
 
 def _is_unset(value: JsonValue) -> bool:
