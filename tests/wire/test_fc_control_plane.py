@@ -475,8 +475,11 @@ def test_a_deployed_function_takes_the_place_of_a_templates(tmp_path: Path) -> N
         assert len(deployment.functions) == count
 
 
-def test_asynchronous_tasks(plane: ControlPlane) -> None:
-    """With `asyncTask`, background invocations are listed, followed through their retries, and stopped."""
+def test_asynchronous_tasks(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `asyncTask`, background invocations are listed, followed through their retries, and stopped.
+
+    Of many, those that were over first are forgotten.
+    """
     code = """
         def handler(event, context):
             if event == b"fail":
@@ -520,6 +523,10 @@ def test_asynchronous_tasks(plane: ControlPlane) -> None:
         plane.client.get_async_task("one", "none", models.GetAsyncTaskRequest())
     with refused(409, "AsyncTaskAlreadyExists"):
         fc3_invoke(plane.url, "one", b"", x_fc_invocation_type="Async", x_fc_async_task_id="good")
+    monkeypatch.setattr("localcloud.services.fc.tasks.MOST_TASKS", 3)
+    fc3_invoke(plane.url, "one", b"", x_fc_invocation_type="Async", x_fc_async_task_id="last")
+    kept = plane.client.list_async_tasks("one", models.ListAsyncTasksRequest()).body.tasks
+    assert [one.task_id for one in kept] == ["last", "stop", "fail"]
 
 
 def test_a_python_that_is_missing(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:

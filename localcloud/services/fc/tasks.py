@@ -29,6 +29,8 @@ RETRYING: Final = "Retrying"
 STOPPING: Final = "Stopping"
 STOPPED: Final = "Stopped"
 _OVER: Final = frozenset({"Succeeded", "Failed", STOPPED})
+MOST_TASKS: Final = 10_000
+"""Tasks that are remembered, each with its payload. FC forgets them with time."""
 
 
 @dataclass(slots=True)
@@ -109,6 +111,8 @@ class Tasks:
         task.becomes(RUNNING, task.started)
         self._tasks[function.id, task_id] = task
         self._by_request[call.request_id] = task
+        if len(self._tasks) > MOST_TASKS:
+            self._forget_one()
 
     def of(self, function: Function) -> list[Task]:
         """The tasks of a function."""
@@ -142,6 +146,12 @@ class Tasks:
         task.error = "" if invocation.ok else task.result
         over = "Succeeded" if invocation.ok else "Failed"
         task.becomes(over if record.over else RETRYING, self._milliseconds())
+
+    def _forget_one(self) -> None:
+        """Forgets the first task that is over."""
+        first = next((key for key, task in self._tasks.items() if task.status in _OVER), None)
+        if first is not None:
+            del self._by_request[self._tasks.pop(first).request_id]
 
     def _milliseconds(self) -> int:
         return int(self._now() * 1000)
