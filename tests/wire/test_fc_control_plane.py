@@ -382,6 +382,8 @@ def test_lists_are_paged(plane: ControlPlane) -> None:
     page = plane.client.list_layer_versions("lib", models.ListLayerVersionsRequest(limit=1)).body
     assert ([one.version for one in page.layers], page.next_version) == ([1], 3)
     assert [one.version for one in plane.client.list_layers(models.ListLayersRequest()).body.layers] == [3]
+    plane.client.delete_layer_version("lib", "3")
+    assert plane.layer("lib", python__lib="").version == 4
 
 
 def test_tags(plane: ControlPlane) -> None:
@@ -395,12 +397,21 @@ def test_tags(plane: ControlPlane) -> None:
     listed = models.ListTagResourcesRequest(resource_type="function", resource_id=arns)
     rows = plane.client.list_tag_resources(listed).body.tag_resources
     assert {row.tag_key: row.tag_value for row in rows} == tags
+    listed.limit, seen = 1, []
+    for _ in range(2):
+        page = plane.client.list_tag_resources(listed).body
+        seen += [row.tag_key for row in page.tag_resources]
+        listed.next_token = page.next_token
+    assert (seen, listed.next_token) == ([*tags], None)
     for value, count in {"dev": 1, "prod": 0}.items():
         request = models.ListFunctionsRequest(tags=[models.Tag(key="stage", value=value)])
         assert len(plane.client.list_functions(request).body.functions) == count
     gone = models.UntagResourcesRequest(resource_type="function", resource_id=arns, tag_key=["stage"])
     plane.client.untag_resources(gone)
     assert [tag.key for tag in plane.get("one").tags] == ["app"]
+    everything = models.UntagResourcesRequest(resource_type="function", resource_id=arns, all=True)
+    plane.client.untag_resources(everything)
+    assert not plane.get("one").tags
 
 
 def test_what_serverless_devs_sends_for_what_is_not_set(plane: ControlPlane) -> None:
@@ -487,18 +498,20 @@ def test_asynchronous_tasks(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
             return event
     """
     plane.create("one", code)
+    plane.create("slow", "import time\ndef handler(event, context): time.sleep(1)")
     given = models.PutAsyncInvokeConfigInput(async_task=True, max_async_retry_attempts=1)
-    plane.client.put_async_invoke_config("one", models.PutAsyncInvokeConfigRequest(body=given))
+    for name in ("one", "slow"):
+        plane.client.put_async_invoke_config(name, models.PutAsyncInvokeConfigRequest(body=given))
     for name in ("good", "fail", "stop"):
         event_of = {"stop": b"fail"}.get(name, name.encode())
         headers = {"x_fc_invocation_type": "Async", "x_fc_async_task_id": name}
         status, told, _ = fc3_invoke(plane.url, "one", event_of, **headers)
         assert (status, told["x-fc-async-task-id"]) == (202, name)
 
-    def task(name: str, *states: str) -> Any:
+    def task(name: str, *states: str, of: str = "one") -> Any:
         deadline = time.monotonic() + 20
         while True:
-            found = plane.client.get_async_task("one", name, models.GetAsyncTaskRequest()).body
+            found = plane.client.get_async_task(of, name, models.GetAsyncTaskRequest()).body
             if found.status in states:
                 return found
             assert time.monotonic() < deadline, f"{name} is {found.status}, not {states}"
@@ -523,7 +536,11 @@ def test_asynchronous_tasks(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
         plane.client.get_async_task("one", "none", models.GetAsyncTaskRequest())
     with refused(409, "AsyncTaskAlreadyExists"):
         fc3_invoke(plane.url, "one", b"", x_fc_invocation_type="Async", x_fc_async_task_id="good")
-    monkeypatch.setattr("localcloud.services.fc.tasks.MOST_TASKS", 3)
+    fc3_invoke(plane.url, "slow", b"", x_fc_invocation_type="Async", x_fc_async_task_id="now")
+    plane.client.stop_async_task("slow", "now", models.StopAsyncTaskRequest())
+    assert task("now", "Stopping", of="slow").status == "Stopping"
+    assert [one.status for one in task("now", "Stopped", of="slow").events][-2:] == ["Stopping", "Stopped"]
+    monkeypatch.setattr("localcloud.services.fc.tasks.MOST_TASKS", 4)
     fc3_invoke(plane.url, "one", b"", x_fc_invocation_type="Async", x_fc_async_task_id="last")
     kept = plane.client.list_async_tasks("one", models.ListAsyncTasksRequest()).body.tasks
     assert [one.task_id for one in kept] == ["last", "stop", "fail"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from localcloud.message import Response, json_response
+from localcloud.services.base import refuse_unplayed
 from localcloud.services.fc.reading import read_texts
 
 if TYPE_CHECKING:
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from fctoolkit.jsontypes import JsonValue
     from localcloud.services.base import Call, Handler
     from localcloud.services.fc.plane import Plane
+
+_PLAYED: Final = frozenset({"qualifier", "instanceIds", "instanceStatus", "withAllActive"})
 
 
 class InstanceActions:
@@ -24,6 +27,7 @@ class InstanceActions:
 
     def _list(self, call: Call) -> Response:
         """Those of one version or alias, or of all. Nothing is remembered of instances that have ended."""
+        refuse_unplayed(call, _PLAYED)
         function, meant = self._plane.function(call), call.query.get("qualifier", "")
         if meant:
             function.snapshot(meant)
