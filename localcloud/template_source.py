@@ -114,9 +114,8 @@ def _load(file: Path, children: tuple[Path, ...]) -> Node:
     except YAMLError as error:
         raise TemplateError(start, f"no valid YAML: {error}") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise TemplateError(
-            start, f"the file cannot be read: {error}; name another with --template"
-        ) from None
+        why = (error.strerror if isinstance(error, OSError) else None) or error
+        raise TemplateError(start, f"the file cannot be read: {why}; name another template") from None
     if not isinstance(loaded, CommentedMap):
         raise TemplateError(start, "expected a mapping with `edition` and `resources`")
     root = _node(loaded, start)

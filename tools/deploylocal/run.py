@@ -179,14 +179,24 @@ class Steps:
         return self._admin("GET", "state")
 
     def _calls(self) -> list[JsonObject]:
-        calls = httpx2.get(f"{self.url}{ADMIN}/calls", timeout=LONGEST, trust_env=False).json()
-        return [one for one in calls if isinstance(one, dict)]
+        calls = self._asked("GET", "calls")
+        return [one for one in calls if isinstance(one, dict)] if isinstance(calls, list) else []
 
     def _admin(self, method: str, what: str, body: Mapping[str, JsonValue] | None = None) -> JsonObject:
-        answer = httpx2.request(
-            method, f"{self.url}{ADMIN}/{what}", json=body, timeout=LONGEST, trust_env=False
-        )
-        found: object = answer.json()
-        if not answer.is_success or not isinstance(found, dict):
+        found = self._asked(method, what, body)
+        if not isinstance(found, dict):
+            raise DeployError(f"the local cloud answers {method} {what} with {found}")
+        return found
+
+    def _asked(self, method: str, what: str, body: Mapping[str, JsonValue] | None = None) -> JsonValue:
+        try:
+            answer = httpx2.request(
+                method, f"{self.url}{ADMIN}/{what}", json=body, timeout=LONGEST, trust_env=False
+            )
+            found: JsonValue = answer.json()
+        except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
+            why = f"{self.url} answers as no local cloud does: {error}"
+            raise DeployError(f"{why}; start one with `./dev run localcloud serve`") from None
+        if not answer.is_success:
             raise DeployError(f"the local cloud answers {method} {what} with {answer.status_code}: {found}")
         return found

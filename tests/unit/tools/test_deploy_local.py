@@ -8,6 +8,7 @@ import os
 import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,8 +16,10 @@ import pytest
 from tests.support.product import ROOT
 from tests.support.programs import requires
 from tools.deploy.comparison import Wanted, read_wanted
+from tools.deploy.serverless import DeployError
 from tools.deploylocal.__main__ import NO_COMPONENT, main
 from tools.deploylocal.home import COMPONENTS, local_environment, make_home
+from tools.deploylocal.run import Steps
 from tools.deploylocal.standing import changes, functions_of, layers_of, wrong_with
 
 if TYPE_CHECKING:
@@ -252,3 +255,12 @@ def test_without_the_component(
     monkeypatch.setenv("serverless_devs_config_home", str(tmp_path))
     assert main([]) == NO_COMPONENT
     assert "fetches it into ~/.s at the first `./dev deploy" in capsys.readouterr().err
+
+
+def test_an_endpoint_without_a_local_cloud(echo: str) -> None:
+    """Where nobody answers, or somebody else, one message says so, and how to start one."""
+    deployment: Any = SimpleNamespace(functions=[])
+    for url in ("http://127.0.0.1:1", echo, "nowhere"):
+        steps = Steps(deployment, url, ROOT / "events/timer.json", (), lambda step, words: None)
+        with pytest.raises(DeployError, match=f"{url} answers as no local cloud does: .*localcloud serve"):
+            steps.run(keep=True)
