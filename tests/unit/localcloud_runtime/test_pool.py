@@ -174,6 +174,19 @@ def test_who_waits_when_the_pool_is_closed() -> None:
     assert machine.close(busy) == [slot]
 
 
+def test_a_provisioned_instance_goes_first() -> None:
+    """It is there anyway; the other one, though it was used last, may end the sooner."""
+    machine = Machine()
+    one = pool(machine)
+    provisioned = machine.provide(one, 1)
+    assert provisioned is not None
+    machine.started(provisioned)
+    other = started(machine, one)
+    machine.give_back(provisioned)
+    machine.give_back(other)
+    assert machine.take(one) is provisioned
+
+
 def test_requests_share_an_instance_that_starts() -> None:
     """Where an instance takes several requests, those that come while it starts wait for it."""
     machine = Machine()

@@ -260,6 +260,16 @@ class TestBesideTriggers:
         told = put(scene, aliyuneventbusname="default")
         assert [one["rule"] for one in told["deliveries"]] == ["app-first-all"]
 
+    def test_both_count(self, scene: Scene) -> None:
+        """Of the fifty rules that the bus may have, those of triggers are some."""
+        client = CloudClient(scene.cloud)
+        there = client.bus("ListRules", EventBusName="default")["Total"]
+        for number in range(there, 50):
+            rule(scene, bus="default", name=f"r{number}")
+        more = {"EventBusName": "default", "RuleName": "more", "FilterPattern": "{}"}
+        assert there > 0
+        assert client.bus_answer("CreateRule", **more)["Code"] == "EventRuleCountExceedLimit"
+
     def test_a_rule_that_is_switched_off(self, scene: Scene) -> None:
         """A disabled rule misses with that reason, and matches again when it is enabled."""
         rule(scene, target())
