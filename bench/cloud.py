@@ -5,6 +5,7 @@ Beside it, in the same run, moto_server with as many instances of EC2.
 
 from __future__ import annotations
 
+import resource
 import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
@@ -98,8 +99,10 @@ def measure_start(setting: JsonObject, _: str) -> JsonObject:
     starts = StartSetting.model_validate(setting).starts
     ready: dict[str, list[float]] = defaultdict(list)
     answered: dict[str, list[float]] = defaultdict(list)
+    worked: dict[str, list[float]] = defaultdict(list)
     for number in range(starts + 1):
         for server in (LocalPages(), MotoPages()):
+            before = _processor_seconds()
             with running(server) as one:
                 connection = one.connect()
                 send(connection, server.page(connection, PAGES[0], 0))
@@ -109,6 +112,7 @@ def measure_start(setting: JsonObject, _: str) -> JsonObject:
             if number:
                 ready[server.name].append(one.ready_seconds)
                 answered[server.name].append(seconds)
+                worked[server.name].append(_processor_seconds() - before)
     numbers: dict[str, JsonValue] = {}
     for prefix, name in (("local", LocalPages.name), ("moto", MotoPages.name)):
         numbers |= {
@@ -116,12 +120,19 @@ def measure_start(setting: JsonObject, _: str) -> JsonObject:
             f"{prefix}_answered_seconds": round(median(answered[name]), 3),
             f"{prefix}_answered_least": round(min(answered[name]), 3),
             f"{prefix}_answered_most": round(max(answered[name]), 3),
+            f"{prefix}_cpu_seconds": round(median(worked[name]), 3),
         }
     took = median(answered[LocalPages.name])
     missed: list[JsonValue] = (
         [f"the first answer came after {took:.2f} s"] if took > MOST_SECONDS_TO_START else []
     )
     return {**numbers, "missed": missed}
+
+
+def _processor_seconds() -> float:
+    """What processes that this one started have used, of those that ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 class _Stopwatch:

@@ -110,12 +110,12 @@ def test_pages_do_not_wait_for_what_is_stored() -> None:
 
 
 def test_the_local_cloud_starts_within_a_second() -> None:
-    """Between the start of the process and its first answer lies less than a second."""
+    """Its process needs less than a second of processor time, however busy the machine is."""
     needs_moto()
     numbers: Any = command.measured(CASES["cloud-start"], {"starts": 2})
     assert set(numbers) == explained("| number of `cloud-start` |")
     assert 0 < numbers["local_ready_seconds"] < numbers["local_answered_seconds"]
-    assert numbers["local_answered_least"] < cloud.MOST_SECONDS_TO_START
+    assert 0 < numbers["local_cpu_seconds"] < cloud.MOST_SECONDS_TO_START
 
 
 def test_a_bound_that_is_not_kept_fails_the_command(
