@@ -49,10 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    if options.command == "serve" and options.tick and options.template is None:
-        parser.error("--tick needs --template: it is the template's timers that fire")
-    if options.command == "serve" and options.replay and (options.template or options.seed or options.record):
-        parser.error("--replay answers from its file alone: it takes no --template, --seed or --record")
+    if options.command == "serve" and options.replay:
+        others = ("template", "seed", "record", "tick")
+        if any(getattr(options, name) for name in others):
+            parser.error(f"--replay answers from its file alone: it takes no --{', --'.join(others)}")
     environment = _caller_environment(os.environ, Path.cwd())
     try:
         if options.command == "replay":
@@ -89,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
         "--tick",
         type=_seconds,
         metavar="SECONDS",
-        help="fire all timers of the template every so many seconds, whatever their schedules say",
+        help="fire all timers of functions every so many seconds, whatever their schedules say",
     )
     serve.add_argument(
         "--processes",

@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 
+from localcloud import LocalCloud
 from tests.support.fc_clients import fc3_invoke
+from tests.support.fc_control import ControlPlane, collect_sockets
+from tests.support.programs import requires
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -412,6 +415,17 @@ class TestServe:
                     time.sleep(0.02)
                 ticked.unlink()
 
+    def test_ticks_without_a_template(self, root: Path, tmp_path: Path) -> None:
+        """With --tick, the timers of functions that calls made fire, too."""
+        requires("python3.12")
+        ticked = tmp_path / "ticked"
+        with serving(root, "--tick", "0.05") as url:
+            plane = ControlPlane(LocalCloud(), url)
+            plane.create("one", f"def handler(event, context): open({str(ticked)!r}, 'w').write('yes')")
+            plane.trigger("one", "often", "timer", {"cronExpression": "@every 1m", "enable": True})
+            until(ticked.exists)
+        collect_sockets()
+
     def test_the_end_comes_soon(self, root: Path) -> None:
         """A function that runs at the end holds up the end for seconds only, and leaves no process."""
         hanging = root / "code" / "hanging"
@@ -436,7 +450,7 @@ class TestServe:
             (["--seed", "event.json"], b"event.json is no valid JSON"),
             (["--seed", "list.json"], b"list.json: expected a JSON object"),
             (["--template", "absent.yaml"], b"absent.yaml:1: "),
-            (["--tick", "5"], b"needs --template"),
+            (["--tick", "5", "--replay", "calls.jsonl"], b"takes no --template, --seed, --record, --tick"),
             (["--tick", "-1", "--template", "s.yaml"], b"positive number of seconds"),
             (["--processes", "0"], b"whole number from 1 on"),
             (["--port", "99999"], b"expected a port, 0 to 65535"),
