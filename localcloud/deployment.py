@@ -10,7 +10,7 @@ import threading
 import time
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Self
 
 from fctoolkit.errors import ConfigurationError
 from localcloud.eventbridge import FUNCTION_TARGET, EventBus, Rule, Target
@@ -21,7 +21,8 @@ from localcloud.function_spec import (
     EventBridgeTrigger,
     HttpTrigger,
 )
-from localcloud.running import Running
+from localcloud.message import Request
+from localcloud.running import Alias, Running, kill_until
 from localcloud.runtime import ClosedError, FunctionProcess, Invocation, Machine
 from localcloud.runtime.environment import ACCESS_KEY_ID
 from localcloud.runtime.invocation import new_request_id
@@ -32,6 +33,7 @@ from localcloud.triggers import (
     http_answer,
     http_event,
     passed_answer,
+    passed_event,
     passed_request,
     timer_event,
 )
@@ -41,14 +43,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from localcloud.function_spec import FunctionSpec, TimerTrigger
-    from localcloud.message import Request
     from localcloud.runtime import Credentials, Limits
     from localcloud.runtime.process import Interpreter
     from localcloud.template import Template
-
-
-_KILL_SECONDS: Final = 0.05
-"""How often is looked for what was started while all the rest was killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +99,7 @@ class Deployment:
         self._closed = False
         self._lock = threading.Lock()
         self._running: dict[str, Running] = {}
-        self._aliases: dict[str, _Alias] = {}
+        self._aliases: dict[str, Alias] = {}
         self._ending: dict[threading.Thread, FunctionProcess] = {}
         self._over = threading.Event()
         try:
@@ -189,7 +186,7 @@ class Deployment:
         with self._lock:
             if self._closed:
                 raise self._refusal(spec.key)
-            self._aliases[spec.key] = _Alias(spec, chosen)
+            self._aliases[spec.key] = Alias(spec, chosen)
 
     def remove(self, key: str) -> None:
         """Lets the function of this key end after the requests that run; nothing when there is none.
@@ -265,7 +262,10 @@ class Deployment:
     ) -> HttpExchange:
         """Hands a request to a function, whatever its trigger says, and makes an answer of the result."""
         request_id = request_id or new_request_id()
-        invocation = self._run(spec.key, self.http_payload(spec, request, request_id), request_id)
+        # Of an alias the version is drawn once: it decides on the form, too.
+        running = self._of(spec.key)
+        payload = self._payload(running, spec, request, request_id)
+        invocation = self._run(spec.key, payload, request_id, running=running)
         if invocation.response is not None:
             answer = passed_answer(invocation.response, request_id, invocation.error_type)
         else:
@@ -274,7 +274,12 @@ class Deployment:
 
     def http_payload(self, spec: FunctionSpec, request: HttpRequest, request_id: str) -> bytes | Request:
         """What a function gets of a request that comes now: an event, or itself when it takes requests."""
-        if self._of(spec.key).process.takes_http:
+        return self._payload(self._of(spec.key), spec, request, request_id)
+
+    def _payload(
+        self, running: Running, spec: FunctionSpec, request: HttpRequest, request_id: str
+    ) -> bytes | Request:
+        if running.process.takes_http:
             return passed_request(request, spec)
         return http_event(request, spec, request_id, self._now())
 
@@ -338,16 +343,11 @@ class Deployment:
     def kill_after(self, seconds: float) -> None:
         """Lets what runs go on for so many seconds. What runs then, until `close` is over, is killed."""
 
-        def kill() -> None:
-            wait = seconds
-            while not self._over.wait(wait):
-                wait = _KILL_SECONDS
-                with self._lock:
-                    running = [one.process for one in self._running.values()]
-                    ending = tuple(self._ending.values())
-                for process in (*running, *ending):
-                    process.crash()
+        def processes() -> list[FunctionProcess]:
+            with self._lock:
+                return [*(one.process for one in self._running.values()), *self._ending.values()]
 
+        kill = partial(kill_until, self._over, processes, seconds)
         threading.Thread(target=kill, name="function-kill", daemon=True).start()
 
     @staticmethod
@@ -390,10 +390,15 @@ class Deployment:
         request_id: str | None = None,
         *,
         background: bool = False,
+        running: Running | None = None,
     ) -> Invocation:
-        invocation, running = None, self._of(key)
+        request_id = request_id or new_request_id()
+        invocation, running = None, running or self._of(key)
         while invocation is None:
             try:
+                if isinstance(payload, Request) and not running.process.takes_http:
+                    # What was meant for a web server came to a function that is none, or none any more.
+                    payload = passed_event(payload, running.spec, request_id, self._now())
                 invocation = running.process.invoke(payload, request_id=request_id)
             except ClosedError:
                 # What was replaced while this waited leaves it to the one that is there now.
@@ -402,14 +407,6 @@ class Deployment:
                     raise
         self._ended(Ended(key, invocation, background))
         return invocation
-
-
-@dataclass(frozen=True, slots=True)
-class _Alias:
-    """A function that is run as others."""
-
-    spec: FunctionSpec
-    chosen: Callable[[], str]
 
 
 def _rule(spec: FunctionSpec, trigger: EventBridgeTrigger) -> Rule:

@@ -7,13 +7,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+    from threading import Event
 
     from localcloud.function_spec import FunctionSpec
     from localcloud.runtime import FunctionProcess, Limits
 
 MOST_IN_BACKGROUND: Final = 64
 """Threads for the background invocations of one function."""
+
+
+KILL_SECONDS: Final = 0.05
+"""How often is looked for what was started while all the rest was killed."""
 
 
 class Running:
@@ -54,6 +59,22 @@ class Running:
     def join(self) -> None:
         """Waits for what ran in the background, after `refuse`."""
         self.queue.threads.shutdown()
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """A function that is run as others. `chosen` gives the key of the one that is, anew each time."""
+
+    spec: FunctionSpec
+    chosen: Callable[[], str]
+
+
+def kill_until(over: Event, processes: Callable[[], Iterable[FunctionProcess]], seconds: float) -> None:
+    """Kills whatever instance there is after so many seconds, and what starts later, until it is `over`."""
+    while not over.wait(seconds):
+        seconds = KILL_SECONDS
+        for process in processes():
+            process.crash()
 
 
 @dataclass(frozen=True, slots=True)

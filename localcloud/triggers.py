@@ -130,6 +130,13 @@ def passed_request(request: HttpRequest, spec: FunctionSpec) -> Request:
     return Request(request.method, path, query, {"host": _domain(spec)} | headers, request.body)
 
 
+def passed_event(passed: Request, spec: FunctionSpec, request_id: str, at: float) -> bytes:
+    """The event of what `passed_request` made for a custom runtime."""
+    target = f"{passed.path}?{passed.query}" if passed.query else passed.path
+    request = HttpRequest(passed.method, target, passed.headers, passed.body)
+    return http_event(request, spec, request_id, at)
+
+
 def passed_answer(response: Response, request_id: str, error_type: str = "") -> HttpAnswer:
     """A custom runtime's own HTTP response as the caller gets it; `BadResponse` as in `http_answer`."""
     headers = {_canonical(name): value for name, value in response.headers.items()}

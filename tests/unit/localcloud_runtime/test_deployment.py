@@ -16,7 +16,8 @@ import pytest
 
 from fctoolkit.errors import ConfigurationError
 from localcloud.deployment import Deployment
-from localcloud.function_spec import CustomRuntime, Hook
+from localcloud.function_spec import CustomRuntime, Hook, HttpTrigger
+from localcloud.message import Request
 from localcloud.runtime import ClosedError
 from localcloud.runtime.interpreters import find, interpreter_for
 from localcloud.template import Template, read_template
@@ -227,6 +228,27 @@ def test_an_alias_runs_as_others(tmp_path: Path) -> None:
             deployment.invoke("one@live", b"")
         deployment.remove("one@live")
         assert [spec.key for spec in deployment.functions] == ["one@1", "one@2"]
+
+
+def test_an_http_request_draws_once(tmp_path: Path) -> None:
+    """The version of an alias that a request is made up for is the one that runs it."""
+    keys = iter(["one@1", "one@2"])
+    with Deployment(NOTHING, {}) as deployment:
+        for version in ("1", "2"):
+            code = f"def handler(event, context): return {version}"
+            deployment.put(replace(_one(tmp_path / version, code, version=version), key=f"one@{version}"))
+        deployment.put_alias(_one(tmp_path, "", triggers=(HttpTrigger("web", ("GET",)),)), lambda: next(keys))
+        assert [deployment.http("one", "GET", "/").answer.body for _ in range(2)] == [b"1", b"2"]
+
+
+def test_a_request_for_a_web_server_that_is_none_any_more(tmp_path: Path) -> None:
+    """What waited for a custom runtime comes as an event where the function is on another one by now."""
+    with Deployment(NOTHING, {}) as deployment:
+        deployment.put(_one(tmp_path, "def handler(event, context): return event"))
+        invocation = deployment.run("one", Request("GET", "/a", "b=c", {"x-y": "z"}, b"body"), "r")
+    event = json.loads(invocation.payload)
+    assert (event["rawPath"], event["queryParameters"], event["body"]) == ("/a", {"b": "c"}, "body")
+    assert event["requestContext"]["requestId"] == "r"
 
 
 def test_the_python_that_a_runtime_names(tmp_path: Path) -> None:
