@@ -295,10 +295,9 @@ class LocalCloud:
             return copy.deepcopy(state)
 
     def add_fault(self, fault: Fault) -> int:
-        """Lets a fault wait for its calls and returns its id; SeedError when its action is not supported."""
+        """Lets a fault wait for its calls and returns its id; SeedError when no call could ever meet it."""
         with self._lock:
-            self._world.refuse_unsupported(fault.service, fault.action)
-            return self._world.faults.add(fault)
+            return self._world.add_fault(fault)
 
     def faults(self) -> list[Fault]:
         """The faults that still wait, with what is left of `after` and `times`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from localcloud.behaviour import Behaviour
 from localcloud.delivery.journal import MOST_EVENTS
@@ -36,6 +36,11 @@ SEED_KEYS = frozenset({"credentials", "sts_credentials", "behaviour", "functions
 DEFAULT_KEY = Key("test", "test")
 MOST_CALLS = 100_000
 """Calls that are remembered: a cloud that is served for weeks must not grow."""
+WITH_ITEMS: Final[Mapping[str, tuple[str, ...]]] = {
+    "items": ("AttachInstances", "BatchSendMessage", "BatchDeleteMessage"),
+    "task_items": ("AttachInstances",),
+}
+"""The actions whose items a fault can refuse, by its field."""
 
 
 @dataclass(slots=True)
@@ -85,6 +90,17 @@ class World:
             raise SeedError(f"service: {service} is none of {', '.join(self.services)}")
         if action not in {"*", *supported}:
             raise SeedError(f"action: {action} is none of {', '.join(supported)}")
+
+    def add_fault(self, fault: Fault) -> int:
+        """Lets a fault wait; returns its id. SeedError when no call could ever meet it."""
+        self.refuse_unsupported(fault.service, fault.action)
+        asked = {"items": fault.items, "task_items": fault.task_items}
+        for name, actions in WITH_ITEMS.items():
+            if asked[name] and fault.action not in {"*", *actions}:
+                raise SeedError(
+                    f"{name}: {fault.action} has none; those of {', '.join(actions)} can be refused"
+                )
+        return self.faults.add(fault)
 
     def changed(self, changes: Mapping[str, FrozenJson]) -> Behaviour:
         """The behaviour with fields changed, not in force yet; SeedError naming the field that is wrong."""

@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from localcloud import Fault, LocalCloud
+from localcloud.errors import SeedError
 from localcloud.server import running_server
 from tests.support.cloud_client import CloudClient, Signer, edge_seed, search_seed, state_of
 
@@ -290,3 +291,12 @@ def test_a_fault_that_nobody_would_notice_is_refused(cloud: LocalCloud, fields: 
     """It would wait, be used up, and the test that asked for it would pass for no reason."""
     with pytest.raises(ValidationError, match=why):
         _fault(cloud, "DescribeUserQuota", **fields)
+
+
+def test_items_of_an_action_that_has_none_are_refused(cloud: LocalCloud) -> None:
+    """The message names the actions whose items can be refused."""
+    for field in ("items", "task_items"):
+        with pytest.raises(
+            SeedError, match=f"^{field}: DescribeUserQuota has none; those of AttachInstances"
+        ):
+            _fault(cloud, "DescribeUserQuota", **{field: {"i-1": "X"}})
