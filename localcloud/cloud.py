@@ -180,6 +180,14 @@ class LocalCloud:
         Returns:
             The functions, as `state` has them: `key`, `name` and the `urls` of the HTTP trigger.
         """
+        return self._host(deployment, lambda: url, tried).functions()
+
+    def _host(
+        self,
+        deployment: Deployment,
+        url: Callable[[], str],
+        tried: Callable[[DeliveryRecord], None] = lambda _: None,
+    ) -> Gateway:
         # Only who deploys needs what reads templates.
         from localcloud.delivery.deliveries import Deliveries  # noqa: PLC0415
         from localcloud.delivery.queues import Queues  # noqa: PLC0415
@@ -202,22 +210,23 @@ class LocalCloud:
             tried=told,
         )
         self._gateway = Gateway(self._deliveries, url, self._responder.check_trigger, lambda: self.behaviour)
-        return self._gateway.functions()
+        return self._gateway
 
     def hosting(self) -> Deliveries:
         """The ways to the functions; made now, and empty, when nothing was deployed.
 
-        Functions that are created by calls run here. They call this cloud at its `url`.
+        Functions that are created by calls run here. They call this cloud at the `url` that it has when they
+        are created.
         """
         with self._lock:
             if self._deliveries is None:
                 # Only who has functions needs what runs them.
                 from localcloud.deployment import Deployment  # noqa: PLC0415
-                from localcloud.runtime.environment import calling  # noqa: PLC0415
+                from localcloud.runtime.environment import Calling  # noqa: PLC0415
                 from localcloud.template import Template  # noqa: PLC0415
 
-                empty = Deployment(Template(Path("s.yaml"), ()), calling(self.url))
-                self.deploy(self._own.enter_context(empty), self.url)
+                empty = Deployment(Template(Path("s.yaml"), ()), Calling(lambda: self.url))
+                self._host(self._own.enter_context(empty), lambda: self.url)
             return self.deliveries
 
     @property

@@ -74,7 +74,7 @@ class Gateway:
 
     Args:
         deliveries: the functions, and how they are invoked in the background.
-        url: where this gateway is served, for the addresses that it tells.
+        url: where this gateway is served, for the addresses that it tells; empty while it is not.
         check_signature: returns when a request is well signed; else Refusal.
         behaviour: the variants in force.
     """
@@ -82,7 +82,7 @@ class Gateway:
     def __init__(
         self,
         deliveries: Deliveries,
-        url: str,
+        url: Callable[[], str],
         check_signature: Callable[[Request], None],
         behaviour: Callable[[], Behaviour],
     ) -> None:
@@ -94,13 +94,14 @@ class Gateway:
 
     def functions(self) -> list[JsonValue]:
         """Every function with `key`, `name` and the `urls` of its HTTP trigger, none if it has no trigger."""
-        port = urlsplit(self._url).port
+        url = self._url()
+        port = urlsplit(url).port
         rows: list[JsonValue] = []
         for spec in self.deployment.functions:
             hosts = (f"{spec.key}.localhost", f"{spec.name}-{spec.account_id}.{spec.region}.fcapp.invalid")
             urls: list[JsonValue] = []
-            if _trigger(spec) is not None:
-                urls = [f"{self._url}{PREFIX}{spec.key}/", *(f"http://{host}:{port}/" for host in hosts)]
+            if url and _trigger(spec) is not None:
+                urls = [f"{url}{PREFIX}{spec.key}/", *(f"http://{host}:{port}/" for host in hosts)]
             row: JsonObject = {"key": spec.key, "name": spec.name, "urls": urls}
             rows.append(row)
         return rows

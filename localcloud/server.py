@@ -96,6 +96,7 @@ def running_server(cloud: Served, extra_routes: Sequence[BaseRoute] = ()) -> Ite
         finally:
             server.should_exit = True
             thread.join()
+            cloud.url = ""
 
 
 class _CloudApp:

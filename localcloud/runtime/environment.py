@@ -9,12 +9,13 @@ Source: https://www.alibabacloud.com/help/en/functioncompute/fc/environment-vari
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from localcloud.runtime.folders import LocalFolders
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator
 
     from localcloud.function_spec import FunctionSpec
 
@@ -41,6 +42,22 @@ TEST_CREDENTIALS: Final = {
 def calling(url: str) -> dict[str, str]:
     """A caller's environment whose functions call the local cloud at a URL."""
     return {ENDPOINT: url} if url else {}
+
+
+class Calling(Mapping[str, str]):
+    """The same for a cloud whose URL may change: each look has the present one."""
+
+    def __init__(self, url: Callable[[], str]) -> None:
+        self._url = url
+
+    def __getitem__(self, name: str) -> str:
+        return calling(self._url())[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(calling(self._url()))
+
+    def __len__(self) -> int:
+        return len(calling(self._url()))
 
 
 def function_environment(spec: FunctionSpec, caller: Mapping[str, str]) -> dict[str, str]:

@@ -47,6 +47,22 @@ def plane() -> Iterator[ControlPlane]:
         yield ControlPlane(cloud, url)
 
 
+def test_functions_call_the_cloud_where_it_is_served_now() -> None:
+    """Also when it was used before it was served, or was served elsewhere before."""
+    requires("python3.12")
+    with LocalCloud() as cloud:
+        cloud.put_event(event(source="mine"))
+        for name in ("one", "two"):
+            with running_server(cloud) as url:
+                plane = ControlPlane(cloud, url)
+                plane.create(name, "import os\ndef handler(e, c): return os.environ['ENLIST_ENDPOINT_URL']")
+                assert plane.invoke(name).decode() == url
+                plane.trigger(name, "web", "http", {"authType": "anonymous", "methods": ["GET"]})
+                state: Any = cloud.state()
+                assert httpx2.get(state["functions"][-1]["urls"][0]).text == url
+        assert cloud.url == ""
+
+
 def test_code_is_replaced(plane: ControlPlane) -> None:
     """A function that was made from a zip runs; after an update of its code alone, the new code does."""
     made = plane.create("one", "def handler(event, context): return b'old ' + event", timeout=10)
