@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
+import os
 import threading
 import time
 from pathlib import Path
@@ -222,10 +223,11 @@ class LocalCloud:
             if self._deliveries is None:
                 # Only who has functions needs what runs them.
                 from localcloud.deployment import Deployment  # noqa: PLC0415
-                from localcloud.runtime.environment import Calling  # noqa: PLC0415
+                from localcloud.runtime.environment import Calling, basics_of  # noqa: PLC0415
                 from localcloud.template import Template  # noqa: PLC0415
 
-                empty = Deployment(Template(Path("s.yaml"), ()), Calling(lambda: self.url))
+                environment = Calling(lambda: self.url, basics_of(os.environ))
+                empty = Deployment(Template(Path("s.yaml"), ()), environment)
                 self._host(self._own.enter_context(empty), lambda: self.url)
             return self.deliveries
 

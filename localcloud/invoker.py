@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Self, TypeAlias
 from localcloud.deployment import Deployment
 from localcloud.errors import LocalCloudError
 from localcloud.function_spec import FunctionSpec
-from localcloud.runtime.environment import BASICS, calling
+from localcloud.runtime.environment import basics_of, calling
 from localcloud.template import Template, read_template
 
 if TYPE_CHECKING:
@@ -76,12 +76,11 @@ class Invoker:
 
     def __init__(self, cloud: LocalCloud, url: str, template: Path | None = None) -> None:
         self._surroundings = calling(url)
-        basics = {name: value for name, value in os.environ.items() if name in BASICS}
         self._template = template
         self._known = (
             read_template(template, environment=os.environ) if template else Template(Path("s.yaml"), ())
         )
-        self._deployment = Deployment(self._known, {**basics, **self._surroundings})
+        self._deployment = Deployment(self._known, {**basics_of(os.environ), **self._surroundings})
         self.last: Invocation | None = None
         cloud.deploy(self._deployment, url)
 

@@ -44,25 +44,34 @@ def calling(url: str) -> dict[str, str]:
     return {ENDPOINT: url} if url else {}
 
 
-class Calling(Mapping[str, str]):
-    """The same for a cloud whose URL may change: each look has the present one."""
+def basics_of(caller: Mapping[str, str]) -> dict[str, str]:
+    """Of a caller's variables those that every program may need."""
+    return {name: value for name, value in caller.items() if name in BASICS}
 
-    def __init__(self, url: Callable[[], str]) -> None:
+
+class Calling(Mapping[str, str]):
+    """The same for a cloud whose URL may change: each look has the present one. Beside it are `basics`."""
+
+    def __init__(self, url: Callable[[], str], basics: Mapping[str, str]) -> None:
         self._url = url
+        self._basics = basics
 
     def __getitem__(self, name: str) -> str:
-        return calling(self._url())[name]
+        return self._now()[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(calling(self._url()))
+        return iter(self._now())
 
     def __len__(self) -> int:
-        return len(calling(self._url()))
+        return len(self._now())
+
+    def _now(self) -> dict[str, str]:
+        return {**self._basics, **calling(self._url())}
 
 
 def function_environment(spec: FunctionSpec, caller: Mapping[str, str]) -> dict[str, str]:
     """The environment of one function: FC's variables over the caller's overrides over those of s.yaml."""
-    basics = {name: value for name, value in caller.items() if name in BASICS}
+    basics = basics_of(caller)
     overrides = {name: value for name, value in caller.items() if is_override(name)}
     own = dict(spec.environment)
     folders = LocalFolders(spec.code, spec.layers)

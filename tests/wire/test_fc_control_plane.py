@@ -71,6 +71,7 @@ def test_code_is_replaced(plane: ControlPlane) -> None:
     assert plane.invoke("one") == b"new"
     assert made.code_checksum != changed.code_checksum
     assert (changed.timeout, changed.function_id) == (10, made.function_id)
+    assert (made.memory_size, made.cpu, made.disk_size) == (512, 0.35, 512)
 
 
 @pytest.mark.parametrize(
@@ -129,6 +130,8 @@ def test_layers_are_one_folder(plane: ControlPlane) -> None:
     plane.create("two", "import os\ndef handler(event, context): return os.environ['PATH']", layers=[only])
     (tool, *_) = plane.invoke("two").decode().split(":")
     assert (Path(tool) / "tool.py").is_file()
+    assert plane.update("two", layers=[]).layers == []
+    assert not plane.invoke("two").decode().startswith(tool)
 
 
 def test_a_version_stays_as_it_was(plane: ControlPlane) -> None:
@@ -340,13 +343,19 @@ def test_instances(plane: ControlPlane) -> None:
     plane.client.put_provision_config("one", models.PutProvisionConfigRequest(body=given, qualifier="live"))
     (spec,) = (one for one in plane.cloud.deliveries.deployment.functions if one.key == "one@1")
     assert spec.provisioned == 4
+    while len(plane.cloud.deliveries.deployment.instances("one@1")) < spec.provisioned:
+        assert time.monotonic() < deadline, "four instances did not come up within 20 seconds"
+        time.sleep(0.02)
+    for qualifier in ("1", "live"):
+        asked = models.GetProvisionConfigRequest(qualifier=qualifier)
+        assert plane.client.get_provision_config("one", asked).body.current == 2
     plane.client.delete_provision_config("one", models.DeleteProvisionConfigRequest(qualifier="live"))
 
     def listed(qualifier: str | None) -> list[Any]:
         request = models.ListInstancesRequest(qualifier=qualifier, with_all_active=True)
         return plane.client.list_instances("one", request).body.instances
 
-    assert sorted(one.version_id for one in listed(None)) == ["1", "1", "LATEST"]
+    assert {one.version_id for one in listed(None)} == {"1", "LATEST"}
     assert {one.version_id for one in listed("1")} == {"1"}
     (latest,) = listed("LATEST")
     _, headers, _ = fc3_invoke(plane.url, "one", b"")

@@ -303,13 +303,14 @@ class TestBesideTriggers:
 
 
 def test_what_calls_put_is_delivered_in_the_background(scene: Scene) -> None:
-    """PutEvents is answered at once; what is no JSON by its content type stays a text."""
+    """PutEvents is answered at once. What is no JSON by its content type stays a text; JSON is meant without."""
     rule(scene, target())
     entry = {"Id": "e", "Source": "shop", "Type": "order", "DataContentType": "text/plain", "Data": "{}"}
-    told = CloudClient(scene.cloud).bus("PutEvents", EventList=[entry], **BUS)
+    plain = {"Id": "f", "Source": "shop", "Type": "order", "Data": "{}"}
+    told = CloudClient(scene.cloud).bus("PutEvents", EventList=[entry, plain], **BUS)
     assert told["FailedEntryCount"] == 0
     assert scene.cloud.deliveries.settle()
-    assert [event["data"] for event in scene.seen()] == ["{}"]
+    assert [event["data"] for event in scene.seen()] == ["{}", {}]
 
 
 def test_put_events_and_the_clock(scene: Scene) -> None:
