@@ -23,6 +23,7 @@ from xml.etree import ElementTree as ET
 from localcloud import LocalCloud
 from tests.cloud.scenarios import scenarios
 from tests.support.cloud_scene import MODES, OF_CLIENTS, OFFICIAL_OLDER, Calling, Record, scene
+from tools.support import TITLES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,6 +44,8 @@ compares. The same scenarios run in process and over HTTP without a client, with
 | raw | called; the answer was right, but the client's models cannot read it and give it as it came |
 | no | a scenario that calls it failed |
 | | not called: the client has no method for it, or no scenario calls it |
+
+The column "{_OLDER}" is the client to its left, signing in its older way.
 """
 
 
@@ -108,7 +111,7 @@ def render(outcome: Outcome, s: str) -> str:
         clients = {mode: _client(outcome, mode, service) for mode in columns}
         columns = [mode for mode in columns if clients[mode]]
         rows = [[action, *(_cell(outcome, mode, service, action) for mode in columns)] for action in actions]
-        parts.append(f"\n## {service}\n")
+        parts.append(f"\n## {TITLES[service]}\n")
         parts.append(_table(["action", *(clients[mode] for mode in columns)], rows))
     parts.append(_SERVERLESS_DEVS)
     parts.append(_table(["command", "@serverless-devs/s"], [[command, s] for command in S_COMMANDS]))
