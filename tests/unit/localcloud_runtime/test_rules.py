@@ -303,7 +303,7 @@ class TestBesideTriggers:
 
 
 def test_what_calls_put_is_delivered_in_the_background(scene: Scene) -> None:
-    """PutEvents is answered at once. What is no JSON by its content type stays a text; JSON is meant without."""
+    """It is answered at once. What is no JSON by its content type stays a text; without one it is JSON."""
     rule(scene, target())
     entry = {"Id": "e", "Source": "shop", "Type": "order", "DataContentType": "text/plain", "Data": "{}"}
     plain = {"Id": "f", "Source": "shop", "Type": "order", "Data": "{}"}
