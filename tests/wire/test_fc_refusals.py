@@ -139,6 +139,7 @@ REFUSED: list[tuple[int, str, Callable[[ControlPlane], object]]] = [
     (404, "VersionNotFound", lambda plane: plane.alias("one", "other", "1", v2=0.5)),
     (400, "InvalidArgument", lambda plane: plane.alias("one", "other", "1", v1=0.5)),
     (400, "InvalidArgument", lambda plane: plane.alias("one", "9", "1")),
+    (400, "InvalidArgument", lambda plane: plane.alias("one", "LATEST", "1")),
     (400, "InvalidArgument", lambda plane: plane.client.delete_function_version("one", "1")),
     (409, "AliasAlreadyExists", lambda plane: plane.alias("one", "live", "1")),
     (404, "AliasNotFound", lambda plane: plane.get("one", "none")),

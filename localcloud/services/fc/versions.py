@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from localcloud.clock import iso_time
+from localcloud.function_spec import LATEST
 from localcloud.message import Response, json_response
 from localcloud.services.base import integer
 from localcloud.services.fc.codes import missing, there_already, wrong
@@ -85,6 +86,8 @@ class VersionActions:
     def _create_alias(self, call: Call) -> Response:
         function = self._plane.function(call)
         given = checked_input(AliasInput, call.body)
+        if given.alias_name == LATEST:
+            raise wrong(f"aliasName must not be {LATEST}, which is what is not published.")
         if given.alias_name in function.aliases:
             raise there_already("Alias", given.alias_name)
         now = iso_time(call.moment.now)
