@@ -210,6 +210,7 @@ class LocalCloud:
             behaviour=lambda: self.behaviour,
             tried=told,
         )
+        self._own.callback(self._deliveries.close)
         self._gateway = Gateway(self._deliveries, url, self._responder.check_trigger, lambda: self.behaviour)
         return self._gateway
 
@@ -264,8 +265,10 @@ class LocalCloud:
         """
         if self._deliveries is not None:
             self._deliveries.reset()
-            self._deliveries.deployment.restore()
         with self._lock:
+            # In one go with the world: what is made meanwhile is in both or in neither.
+            if self._deliveries is not None:
+                self._deliveries.deployment.restore()
             self._world = new_world(self._surroundings)
 
     def configure(self, **changes: FrozenJson) -> Behaviour:

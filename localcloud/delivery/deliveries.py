@@ -240,6 +240,10 @@ class Deliveries:
         with self._lock:
             self._book = Book()
 
+    def close(self) -> None:
+        """Ends the thread of what is put later; what waits there is not tried."""
+        self._background.shutdown(wait=False, cancel_futures=True)
+
     def forget(self, request_id: str) -> bool:
         """Makes no further try of an asynchronous invocation; whether one was waiting."""
         with self._lock:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -583,6 +584,25 @@ def test_a_python_that_is_missing(plane: ControlPlane, monkeypatch: pytest.Monke
     assert plane.invoke("one").decode() == f"{sys.version_info.major}.{sys.version_info.minor}"
     with refused(412, "FunctionNotStarted", "python3.12"):
         plane.invoke("layered")
+
+
+def test_made_in_the_middle_of_a_reset(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function that is made while the cloud is reset is there afterwards as a whole, and runs."""
+    plane.create("before")
+    deployment = plane.cloud.deliveries.deployment
+    restore, made = deployment.restore, threading.Thread(target=plane.create, args=("one",))
+
+    def slowly() -> None:
+        restore()
+        made.start()
+        made.join(0.5)
+
+    monkeypatch.setattr(deployment, "restore", slowly)
+    plane.cloud.reset()
+    made.join()
+    assert [spec.key for spec in deployment.functions] == ["one"]
+    assert plane.get("one").function_name == "one"
+    assert plane.invoke("one", b"event") == b"event"
 
 
 def test_no_folder_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from localcloud import LocalCloud
 from tests.support.cloud_client import CloudClient
 from tests.support.delivering import Scene, delivering
 from tests.support.queues import bodies
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -300,6 +303,14 @@ class TestBesideTriggers:
         ):
             answer = client.bus_answer(action, **one, **more)
             assert answer["Code"] in {"OperationDenied", "EventRuleAlreadyExist"}, answer
+
+
+def test_no_thread_stays() -> None:
+    """What delivered in the background ends with the cloud, though somebody keeps hold of it."""
+    before = set(threading.enumerate())
+    with LocalCloud() as cloud:
+        cloud.hosting().put_later({"id": "1", "source": "s", "type": "t", "specversion": "1.0"})
+    until(lambda: before.issuperset(threading.enumerate()))
 
 
 def test_what_calls_put_is_delivered_in_the_background(scene: Scene) -> None:
