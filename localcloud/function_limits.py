@@ -5,7 +5,7 @@ Source: https://help.aliyun.com/zh/functioncompute/fc/product-overview/limits-of
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal, TypeAlias, get_args
 
 LONGEST_TIMEOUT: Final = 86400
 """Seconds."""
@@ -40,6 +40,10 @@ VARIABLES_BYTES: Final = 4096
 SMALLEST_CPU: Final = 0.05
 LARGEST_CPU: Final = 16.0
 """vCPU; one has 1 to 4 GB of memory."""
+
+HttpMethod: TypeAlias = Literal["GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS"]
+"""What an HTTP trigger may take."""
+HTTP_METHODS: Final[tuple[str, ...]] = get_args(HttpMethod)
 
 MOST_LAYERS: Final = 5
 MOST_LAYER_VERSIONS: Final = 100

@@ -11,10 +11,11 @@ from pydantic import ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_pascal
 
 from fctoolkit.errors import PatternError
-from fctoolkit.pattern import compile_pattern
+from fctoolkit.pattern import EVENTBRIDGE_LIMIT, compile_pattern
 from localcloud.camel import Model, first_mistake
 from localcloud.delivery.retries import BusRetries, Strategy
 from localcloud.delivery.settings import PushSettings, Tolerance
+from localcloud.function_limits import HttpMethod  # noqa: TC001 - read when models are made
 from localcloud.function_spec import EventBridgeTrigger, HttpTrigger, QueueTrigger, TimerTrigger
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class TriggerConfigError(Exception):
 
 
 class _Http(Model):
-    methods: tuple[str, ...] = Field(min_length=1)
+    methods: tuple[HttpMethod, ...] = Field(min_length=1)
     auth_type: Literal["function", "anonymous", "jwt"] = "function"
     disable_url_internet: bool = Field(default=False, alias="disableURLInternet")
 
@@ -185,6 +186,6 @@ def _push(config: _EventBridge) -> PushSettings:
 
 def _pattern(text: str) -> Pattern:
     try:
-        return compile_pattern(text)
+        return compile_pattern(text, limit=EVENTBRIDGE_LIMIT)
     except PatternError as error:
         raise TriggerConfigError(("eventRuleFilterPattern",), f"eventRuleFilterPattern: {error}") from None

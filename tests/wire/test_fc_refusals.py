@@ -105,6 +105,7 @@ def test_a_wrong_update_changes_nothing(plane: ControlPlane) -> None:
         ("http", "no JSON", "triggerConfig"),
         ("http", [], "triggerConfig"),
         ("http", {}, "methods"),
+        ("http", {"methods": ["TRACE"]}, "methods.0"),
         ("http", {"methods": ["GET"], "authType": "none"}, "authType"),
         ("http", {"methods": ["GET"], "authType": "jwt"}, "jwt"),
         ("http", {"methods": ["GET"]}, "HTTP trigger"),
@@ -114,6 +115,14 @@ def test_a_wrong_update_changes_nothing(plane: ControlPlane) -> None:
             "eventbridge",
             {"eventRuleFilterPattern": "[]", "eventSourceConfig": {"eventSourceType": "Default"}},
             "eventRuleFilterPattern",
+        ),
+        (
+            "eventbridge",
+            {
+                "eventRuleFilterPattern": '{"source": ["a", "b", "c", "d", "e", "f"]}',
+                "eventSourceConfig": {"eventSourceType": "Default"},
+            },
+            "at most 5",
         ),
         ("pigeon", {}, "triggerType"),
     ],

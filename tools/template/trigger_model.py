@@ -10,7 +10,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from localcloud.function_limits import TRIGGER_NAME
+from localcloud.function_limits import HTTP_METHODS, TRIGGER_NAME
 from tools.template.function_model import DESCRIPTION
 from tools.template.shapes import Anything, Choice, Flag, Items, Keys, Mapped, Number, Or, Text
 
@@ -79,7 +79,7 @@ STREAMS_ONLY: Final = frozenset({"Kafka", "MQTT", "DTS"})
 HTTP: Final = Keys(
     required={
         "authType": Choice(("function", "jwt", "anonymous")),
-        "methods": Items(Choice(("GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS")), least=1),
+        "methods": Items(Choice(HTTP_METHODS), least=1),
     },
     optional={
         "disableURLInternet": Flag(),

@@ -7,6 +7,7 @@ Terraform provider expects.
 
 from __future__ import annotations
 
+import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -58,9 +59,14 @@ def exceeded(message: str) -> Refusal:
 def missing(what: str, name: str, owner: str = "") -> Refusal:
     """Something that is not there, by FC's word for its kind, such as `Trigger`."""
     of = f" of {owner}" if owner else ""
-    return Refusal(404, f"{what}NotFound", f"{what.lower()} '{name}'{of} does not exist.")
+    return Refusal(404, f"{what}NotFound", f"{_in_words(what)} '{name}'{of} does not exist.")
 
 
 def there_already(what: str, name: str) -> Refusal:
     """Something that is to be made and is there."""
-    return Refusal(409, f"{what}AlreadyExists", f"{what.lower()} '{name}' already exists.")
+    return Refusal(409, f"{what}AlreadyExists", f"{_in_words(what)} '{name}' already exists.")
+
+
+def _in_words(kind: str) -> str:
+    """`LayerVersion` as `layer version`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind).lower()
