@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
 
 from fctoolkit.errors import ConfigurationError, ToolkitError
-from localcloud.deployment import Deployment, Ended
+from localcloud.deployment import Deployment
 from localcloud.endpoints import is_loopback
 from localcloud.errors import LocalCloudError
 from localcloud.runtime import FunctionProcess, Limits
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from fctoolkit.jsontypes import JsonValue
     from localcloud.delivery.deliveries import Deliveries
     from localcloud.delivery.journal import DeliveryRecord
+    from localcloud.running import Ended
     from localcloud.runtime import Invocation
 
 SERVICES: Final = ("CS", "ENS", "ELASTICSEARCH")

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from fctoolkit.errors import ConfigurationError
-from localcloud.eventbridge import FUNCTION_TARGET, EventBus, Rule, Target
+from localcloud.eventbridge import EventBus, trigger_rule
 from localcloud.function_spec import (
     DEFAULT_ACCOUNT_ID,
     DEFAULT_REGION,
@@ -22,7 +22,7 @@ from localcloud.function_spec import (
     HttpTrigger,
 )
 from localcloud.message import Request
-from localcloud.running import Alias, Running, kill_until
+from localcloud.running import Alias, Ended, Running, kill_until
 from localcloud.runtime import ClosedError, FunctionProcess, Invocation, Machine
 from localcloud.runtime.environment import ACCESS_KEY_ID
 from localcloud.runtime.invocation import new_request_id
@@ -54,19 +54,6 @@ class HttpExchange:
 
     answer: HttpAnswer
     invocation: Invocation
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """An invocation that is over: whose it was, and whether nobody waited for it.
-
-    Attributes:
-        function: the function's resource key.
-    """
-
-    function: str
-    invocation: Invocation
-    background: bool
 
 
 class Deployment:
@@ -123,7 +110,7 @@ class Deployment:
         first = functions[0] if functions else None
         return EventBus(
             rules=tuple(
-                _rule(spec, trigger)
+                trigger_rule(spec, trigger)
                 for spec in functions
                 for trigger in spec.triggers
                 if isinstance(trigger, EventBridgeTrigger)
@@ -407,10 +394,3 @@ class Deployment:
                     raise
         self._ended(Ended(key, invocation, background))
         return invocation
-
-
-def _rule(spec: FunctionSpec, trigger: EventBridgeTrigger) -> Rule:
-    """The rule that FC makes for a trigger. How FC calls its target is not documented."""
-    name, arn = spec.rule_name(trigger), f"acs:fc:{spec.region}:{spec.account_id}:functions/{spec.name}"
-    target = Target(name, FUNCTION_TARGET, arn, spec.key, push=trigger.push)
-    return Rule(name, trigger.pattern, (target,), trigger.enabled, trigger=True)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from fctoolkit.jsontypes import FrozenJson, JsonObject
     from fctoolkit.pattern import Pattern
+    from localcloud.function_spec import EventBridgeTrigger, FunctionSpec
 
 DEFAULT_BUS: Final = "default"
 DISABLED: Final = "the rule is disabled"
@@ -163,6 +164,13 @@ class EventBus:
             return cast("JsonObject", decode(text))
         except JsonError as error:
             raise EventError(error.path, error.expected, error.found) from None
+
+
+def trigger_rule(spec: FunctionSpec, trigger: EventBridgeTrigger) -> Rule:
+    """The rule that FC makes for a trigger. How FC calls its target is not documented."""
+    name, arn = spec.rule_name(trigger), f"acs:fc:{spec.region}:{spec.account_id}:functions/{spec.name}"
+    target = Target(name, FUNCTION_TARGET, arn, spec.key, push=trigger.push)
+    return Rule(name, trigger.pattern, (target,), trigger.enabled, trigger=True)
 
 
 def _check_attributes(event: Mapping[str, FrozenJson]) -> None:

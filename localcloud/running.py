@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from threading import Event
 
     from localcloud.function_spec import FunctionSpec
-    from localcloud.runtime import FunctionProcess, Limits
+    from localcloud.runtime import FunctionProcess, Invocation, Limits
 
 MOST_IN_BACKGROUND: Final = 64
 """Threads for the background invocations of one function."""
@@ -19,6 +19,19 @@ MOST_IN_BACKGROUND: Final = 64
 
 KILL_SECONDS: Final = 0.05
 """How often is looked for what was started while all the rest was killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An invocation that is over: whose it was, and whether nobody waited for it.
+
+    Attributes:
+        function: the function's resource key.
+    """
+
+    function: str
+    invocation: Invocation
+    background: bool
 
 
 class Running:

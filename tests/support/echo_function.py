@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from localcloud.deployment import Ended
+    from localcloud.running import Ended
 
 ACCOUNT = "1234567890123456"
 URL = "http://127.0.0.1:4580"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from localcloud.deployment import Ended
+    from localcloud.running import Ended
 
 PUBLIC = f"app-open_1-{ACCOUNT}.cn-hangzhou.fcapp.run"
 
