@@ -23,6 +23,7 @@ import sys
 import threading
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, NamedTuple, NoReturn, TypedDict, cast
 
@@ -156,7 +157,7 @@ class Worker:
         self._formatter.begin(request_id)
         kind = str(frame.head["kind"])
         phase = PHASES[kind]
-        print(f"FC {phase} Start RequestId: {request_id}")
+        say(f"FC {phase} Start RequestId: {request_id}\n")
         failure = ""
         try:
             context = self._context(request_id)
@@ -165,12 +166,12 @@ class Worker:
         except LoadError as error:
             result = dump(error.payload)
             failure = ", Error: Unhandled function error"
-            print(error.payload["errorType"], error, sep=": ")
+            say(f"{error.payload['errorType']}: {error}\n")
         except Exception as error:  # noqa: BLE001  # whatever user code raises becomes an error payload
             result = dump(error_payload(error))
             failure = ", Error: Unhandled function error"
-            print("".join(traceback.format_exception(type(error), error, user_part(error))), end="")
-        print(f"FC {phase} End RequestId: {request_id}{failure}")
+            say("".join(traceback.format_exception(type(error), error, user_part(error))))
+        say(f"FC {phase} End RequestId: {request_id}{failure}\n")
         return pack({"number": frame.head["number"], "ok": not failure}, result)
 
     def renew(self, frame: Frame) -> None:
@@ -341,6 +342,19 @@ def flat(error: BaseException) -> list[str]:
     return [line.rstrip() for line in traceback.format_list(frames) + said]
 
 
+def say(text: str) -> None:
+    """Writes what FC itself says into the log, after what was printed: user code may have no `sys.stdout`."""
+    flush()
+    with suppress(OSError):
+        os.write(1, text.encode(errors="backslashreplace"))
+
+
+def flush() -> None:
+    """Lets out what was printed, unless user code has closed or replaced what it went to."""
+    with suppress(AttributeError, OSError, ValueError):
+        sys.stdout.flush()
+
+
 def install_logging() -> RequestFormatter:
     """The root logger as user code finds it: one handler, to the function's log, level INFO."""
     formatter = RequestFormatter()
@@ -401,7 +415,7 @@ def serve_aside(answers: IO[bytes], worker: Worker, frame: Frame) -> None:
     try:
         serve(answers, worker, frame)
     except SystemExit:
-        sys.stdout.flush()
+        flush()
         os._exit(1)
 
 
@@ -412,7 +426,7 @@ SENDING: Final = threading.Lock()
 def send(stream: IO[bytes], frame: bytes) -> None:
     """Writes all of a frame: an unbuffered pipe may take a part at a time. Logs go first."""
     with SENDING:
-        sys.stdout.flush()
+        flush()
         rest = memoryview(frame)
         while rest:
             rest = rest[stream.write(rest) :]

@@ -209,6 +209,21 @@ class TestAWarmFunction:
         assert "FC Invoke End RequestId: request-3, Error: Unhandled function error" in invocation.logs
         assert "ValueError: boom" in invocation.logs
 
+    @pytest.mark.parametrize("how", ["sys.stdout.close()", "sys.stdout = None", "sys.stdout = io.StringIO()"])
+    def test_no_standard_output(self, tmp_path: Path, how: str) -> None:
+        """A function that does away with its standard output lives on, and FC's own lines are in its logs."""
+        source = f"""
+            import io, sys
+            def handler(event, context):
+                if event == b"1":
+                    {how}
+                return event
+        """
+        with FunctionProcess(write_function(tmp_path, source), CALLER) as process:
+            first, second = process.invoke(b"1"), process.invoke(b"2")
+        assert (first.payload, second.payload, second.cold) == (b"1", b"2", False)
+        assert "FC Invoke End" in second.logs
+
     def test_an_exception_with_half_a_character(self, tmp_path: Path) -> None:
         """A message that UTF-8 cannot write is logged and returned in escapes, and the instance lives on."""
         spec = write_function(tmp_path, "def handler(event, context): raise ValueError(chr(0xD800))")
