@@ -343,6 +343,8 @@ class TestStarting:
                 self.send_header("X-Target", self.path)
                 if body == b"fail":
                     self.send_header("x-fc-status", "404")
+                if body == b"odd":
+                    self.send_header("x-fc-status", "9" * 5000)
                 self.end_headers()
                 self.wfile.write(body)
         http.server.HTTPServer(("0.0.0.0", int(os.environ["FC_CUSTOM_LISTEN_PORT"])), Answer).serve_forever()
@@ -351,8 +353,9 @@ class TestStarting:
     def test_any_web_server(self, tmp_path: Path) -> None:
         """A server of one's own is a function: /code is its folder, only x-fc-status tells of failures."""
         with starting(tmp_path, "python3", "/code/index.py", "/code", source=self.SERVER) as process:
-            good, bad = process.invoke(b"fine"), process.invoke(b"fail")
+            good, bad, odd = (process.invoke(event) for event in (b"fine", b"fail", b"odd"))
         assert (good.payload, good.error_type) == (b"fine", "")
+        assert (odd.payload, odd.error_type) == (b"odd", "UnhandledInvocationError")
         assert (bad.payload, bad.error_type) == (b"fail", "UnhandledInvocationError")
 
     def test_an_answer_that_does_not_end(self, tmp_path: Path) -> None:
