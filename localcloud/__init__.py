@@ -14,10 +14,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from localcloud.behaviour import Behaviour
     from localcloud.cloud import LocalCloud
-    from localcloud.faults import Fault
-    from localcloud.invoker import FunctionError, Invoker
+    from localcloud.conditions.behaviour import Behaviour
+    from localcloud.conditions.faults import Fault
+    from localcloud.functions.invoker import FunctionError, Invoker
     from localcloud.server import running_server
     from localcloud.testing import with_cloud
 

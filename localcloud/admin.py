@@ -26,9 +26,9 @@ from fctoolkit.errors import PatternError
 from fctoolkit.jsontypes import FrozenJson, JsonValue
 from fctoolkit.pattern import EVENTBRIDGE_LIMIT, compile_pattern
 from fctoolkit.strictjson import JsonError, decode
-from localcloud.clock import iso_time
+from localcloud.conditions.clock import iso_time
+from localcloud.conditions.faults import Fault
 from localcloud.errors import LocalCloudError, SeedError
-from localcloud.faults import Fault
 from localcloud.message import Request, Response, json_response
 from localcloud.validation import as_object, checked, only
 

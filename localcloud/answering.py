@@ -11,7 +11,7 @@ from dataclasses import replace
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
-from localcloud.clock import iso_time
+from localcloud.conditions.clock import iso_time
 from localcloud.dispatch import Dispatcher, Target, action_of, decoded_body, refuse_unknown
 from localcloud.errors import Refusal, SeedError
 from localcloud.message import Request, Response

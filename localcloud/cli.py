@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
 
 from fctoolkit.errors import ConfigurationError, ToolkitError
-from localcloud.deployment import Deployment
 from localcloud.endpoints import is_loopback
 from localcloud.errors import LocalCloudError
+from localcloud.functions.deployment import Deployment
 from localcloud.runtime import FunctionProcess, Limits
 from localcloud.runtime.environment import ENDPOINT, TEST_CREDENTIALS, calling, function_environment
-from localcloud.template import Template, read_template
+from localcloud.template.reading import Template, read_template
 from localcloud.validation import read_seed
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from fctoolkit.jsontypes import JsonValue
     from localcloud.delivery.deliveries import Deliveries
     from localcloud.delivery.journal import DeliveryRecord
-    from localcloud.running import Ended
+    from localcloud.functions.running import Ended
     from localcloud.runtime import Invocation
 
 SERVICES: Final = ("CS", "ENS", "ELASTICSEARCH")
@@ -194,7 +194,7 @@ def _serve(options: argparse.Namespace, environment: dict[str, str]) -> int:
 
 
 def _serve_recording(options: argparse.Namespace) -> int:
-    from localcloud.recording import Recording, read_recording  # noqa: PLC0415 - as in `_serve`
+    from localcloud.recording.recording import Recording, read_recording  # noqa: PLC0415 - as in `_serve`
     from localcloud.server import serve  # noqa: PLC0415
 
     recording = Recording(read_recording(options.replay))
@@ -208,8 +208,8 @@ def _serve_recording(options: argparse.Namespace) -> int:
 
 def _replay(options: argparse.Namespace) -> int:
     from localcloud.cloud import LocalCloud  # noqa: PLC0415 - as in `_serve`
-    from localcloud.recording import read_recording  # noqa: PLC0415
-    from localcloud.replaying import replay  # noqa: PLC0415
+    from localcloud.recording.recording import read_recording  # noqa: PLC0415
+    from localcloud.recording.replaying import replay  # noqa: PLC0415
 
     calls = read_recording(options.file)
     with LocalCloud(now=calls[0].at if calls else None, signed=False) as cloud:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Self
 from fctoolkit.errors import EventError
 from localcloud.admin import Admin, is_admin_path
 from localcloud.answering import Responder
-from localcloud.behaviour import Behaviour
-from localcloud.clock import StateClock
+from localcloud.conditions.behaviour import Behaviour
+from localcloud.conditions.clock import StateClock
 from localcloud.errors import LocalCloudError
 from localcloud.making import Surroundings, new_world
 from localcloud.services.base import Moment
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from fctoolkit.jsontypes import FrozenJson, JsonObject, JsonValue
+    from localcloud.conditions.faults import Fault
+    from localcloud.delivery.bus import Rule
     from localcloud.delivery.deliveries import Deliveries
     from localcloud.delivery.journal import DeliveryRecord
-    from localcloud.deployment import Deployment
-    from localcloud.eventbridge import Rule
-    from localcloud.faults import Fault
-    from localcloud.function_spec import FunctionSpec
-    from localcloud.gateway import Gateway
+    from localcloud.functions.deployment import Deployment
+    from localcloud.functions.gateway import Gateway
+    from localcloud.functions.spec import FunctionSpec
     from localcloud.message import Request, Response
-    from localcloud.recording import Recorder
+    from localcloud.recording.recording import Recorder
     from localcloud.runtime import Credentials
     from localcloud.transport import CloudTransport
 
@@ -81,7 +81,7 @@ class LocalCloud:
         self._recorder: Recorder | None = None
         if record is not None:
             # Only who records needs it.
-            from localcloud.recording import Recorder  # noqa: PLC0415
+            from localcloud.recording.recording import Recorder  # noqa: PLC0415
 
             self._recorder = self._own.enter_context(Recorder(record))
         self._closed = False
@@ -192,7 +192,7 @@ class LocalCloud:
         # Only who deploys needs what reads templates.
         from localcloud.delivery.deliveries import Deliveries  # noqa: PLC0415
         from localcloud.delivery.queues import Queues  # noqa: PLC0415
-        from localcloud.gateway import Gateway  # noqa: PLC0415
+        from localcloud.functions.gateway import Gateway  # noqa: PLC0415
 
         deployment.use_credentials(self._credentials_for)
 
@@ -223,9 +223,9 @@ class LocalCloud:
         with self._lock:
             if self._deliveries is None:
                 # Only who has functions needs what runs them.
-                from localcloud.deployment import Deployment  # noqa: PLC0415
+                from localcloud.functions.deployment import Deployment  # noqa: PLC0415
                 from localcloud.runtime.environment import Calling, basics_of  # noqa: PLC0415
-                from localcloud.template import Template  # noqa: PLC0415
+                from localcloud.template.reading import Template  # noqa: PLC0415
 
                 environment = Calling(lambda: self.url, basics_of(os.environ))
                 empty = Deployment(Template(Path("s.yaml"), ()), environment)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from localcloud.clock import iso_time
+from localcloud.conditions.clock import iso_time
 from localcloud.signatures import Key
 from localcloud.validation import checked
 

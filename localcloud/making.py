@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from localcloud.function_spec import DEFAULT_ACCOUNT_ID
+from localcloud.functions.spec import DEFAULT_ACCOUNT_ID
 from localcloud.keys import TemporaryKeys
 from localcloud.services.cs.service import CsService
 from localcloud.services.elasticsearch.service import ElasticsearchService
@@ -27,9 +27,9 @@ from localcloud.world import World
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from localcloud.behaviour import Behaviour
+    from localcloud.conditions.behaviour import Behaviour
+    from localcloud.delivery.bus import Rule
     from localcloud.delivery.deliveries import Deliveries
-    from localcloud.eventbridge import Rule
     from localcloud.services.base import Service
     from localcloud.services.fc.archives import Archives
     from localcloud.signatures import Key

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from localcloud.cloud import LocalCloud
-    from localcloud.invoker import Invoker
+    from localcloud.functions.invoker import Invoker
 
 MARKER: Final = "localcloud"
 TEMPLATE: Final = "localcloud_template"
@@ -69,7 +69,7 @@ def invoke(request: pytest.FixtureRequest, cloud: LocalCloud, cloud_url: str) ->
     `invoke("tag-owner", {"id": "i-1"})` runs one of an s.yaml, `invoke(handler, event)` a handler, and
     `invoke(Path("tagger/index.py"), event)` a file's. A function that fails raises FunctionError.
     """
-    from localcloud.invoker import Invoker  # noqa: PLC0415 - the plug-in costs nothing where it is not used
+    from localcloud.functions.invoker import Invoker  # noqa: PLC0415 - the plug-in costs nothing where it is not used
 
     named = [mark["template"] for mark in _marks(request) if mark.get("template")]
     template = named[-1] if named else _from_settings(request.config)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
     from starlette.types import Receive, Scope, Send
 
-    from localcloud.clock import StateClock
+    from localcloud.conditions.clock import StateClock
 
 
 class Served(Protocol):

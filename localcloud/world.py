@@ -7,23 +7,23 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from localcloud.behaviour import Behaviour
+from localcloud.conditions.behaviour import Behaviour
+from localcloud.conditions.faults import FaultBook
+from localcloud.conditions.throttling import Throttle
 from localcloud.delivery.journal import MOST_EVENTS
 from localcloud.dispatch import SERVICES
 from localcloud.errors import SeedError
-from localcloud.faults import FaultBook
+from localcloud.functions.role_keys import RoleKeys
 from localcloud.keys import key_of, key_record
-from localcloud.role_keys import RoleKeys
 from localcloud.services.base import REQUEST_ID_HEADER, Moment
 from localcloud.signatures import Key, Keyring, Verifier
-from localcloud.throttling import Throttle
 from localcloud.validation import as_list, as_object, checked, only, plain_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fctoolkit.jsontypes import FrozenJson, JsonObject, JsonValue
-    from localcloud.faults import Fault
+    from localcloud.conditions.faults import Fault
     from localcloud.keys import TemporaryKeys
     from localcloud.message import Request
     from localcloud.services.base import Service

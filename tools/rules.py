@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Final
 from enlist.sources import SOURCES, Kind, Source
 from fctoolkit.errors import ConfigurationError, ToolkitError
 from fctoolkit.pattern import compile_pattern
-from localcloud.function_spec import EventBridgeTrigger
-from localcloud.template import read_template
+from localcloud.functions.spec import EventBridgeTrigger
+from localcloud.template.reading import read_template
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from localcloud.function_spec import FunctionSpec
+    from localcloud.functions.spec import FunctionSpec
 
 KINDS: Final[Mapping[str, Kind]] = {"attach_instances": "edge", "add_connectable_cluster": "search"}
 """The resource keys of the functions, and whose signals they take."""

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, get_args, get_origin
 
 from localcloud import LocalCloud, catalogue
-from localcloud.behaviour import Behaviour
-from localcloud.progress import Looks
+from localcloud.conditions.behaviour import Behaviour
+from localcloud.conditions.progress import Looks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

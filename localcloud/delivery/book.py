@@ -6,7 +6,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from localcloud.clock import iso_time
+from localcloud.conditions.clock import iso_time
 from localcloud.delivery.journal import Journal
 
 if TYPE_CHECKING:

@@ -16,30 +16,30 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from fctoolkit.errors import EventError
-from localcloud.clock import iso_time
+from localcloud.conditions.clock import iso_time
 from localcloud.delivery.book import Book, Waiting
+from localcloud.delivery.bus import DEFAULT_BUS
 from localcloud.delivery.journal import AGAIN, Attempt, DeliveryRecord, shortened
 from localcloud.delivery.places import NoPlace, bus_of, queue_of
 from localcloud.delivery.routes import Again, Queued, after
 from localcloud.delivery.shipping import Shipper
 from localcloud.delivery.streams import batch_due, batch_of
 from localcloud.delivery.trying import Trier
-from localcloud.eventbridge import DEFAULT_BUS
-from localcloud.function_spec import QueueTrigger, TimerTrigger
+from localcloud.functions.spec import QueueTrigger, TimerTrigger
 from localcloud.runtime.invocation import new_request_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from fctoolkit.jsontypes import FrozenJson, JsonObject, JsonValue
-    from localcloud.behaviour import Behaviour
+    from localcloud.conditions.behaviour import Behaviour
+    from localcloud.delivery.bus import EventBus, Receipt, Rule
     from localcloud.delivery.journal import Journal
     from localcloud.delivery.letters import Letter
     from localcloud.delivery.queues import Queues
     from localcloud.delivery.routes import Over, Shipment
-    from localcloud.deployment import Deployment
-    from localcloud.eventbridge import EventBus, Receipt, Rule
-    from localcloud.function_spec import FunctionSpec
+    from localcloud.functions.deployment import Deployment
+    from localcloud.functions.spec import FunctionSpec
     from localcloud.message import Request
     from localcloud.runtime import Invocation
 

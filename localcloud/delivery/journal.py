@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from localcloud.clock import iso_time
+from localcloud.conditions.clock import iso_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fctoolkit.jsontypes import JsonObject, JsonValue
-    from localcloud.eventbridge import Receipt, Rule
+    from localcloud.delivery.bus import Receipt, Rule
     from localcloud.runtime import Invocation
 
 MOST_EVENTS: Final = 1000

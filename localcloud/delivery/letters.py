@@ -1,7 +1,7 @@
 """What is written about an event that could not be delivered, or that was. Pure: knows no queue.
 
 EventBridge writes the event unchanged; FC writes a record with the event and the function's answer as text.
-What becomes of more than 64 KB is not documented: see `large_letter` in `localcloud.behaviour`.
+What becomes of more than 64 KB is not documented: see `large_letter` in `localcloud.conditions.behaviour`.
 
 Sources: https://www.alibabacloud.com/help/en/eventbridge/user-guide/retry-and-dead-letter and
 https://www.alibabacloud.com/help/en/fc/user-guide/result-callback.

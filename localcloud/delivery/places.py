@@ -12,10 +12,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from localcloud.eventbridge import FUNCTION_TARGET
+from localcloud.delivery.bus import FUNCTION_TARGET
 
 if TYPE_CHECKING:
-    from localcloud.eventbridge import Target
+    from localcloud.delivery.bus import Target
 
 _FUNCTION: Final = re.compile(
     r"acs:fc:(?P<region>[^:]*):[^:]*:(?:services/(?P<service>[^/.]+)(?:\.(?P<alias>[^/]+))?/)?"

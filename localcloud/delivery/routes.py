@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from localcloud.delivery.letters import Letter, event_letter, record_letter
 from localcloud.delivery.places import NoPlace
-from localcloud.function_limits import LIMIT_ERROR
+from localcloud.functions.limits import LIMIT_ERROR
 
 if TYPE_CHECKING:
-    from localcloud.behaviour import Behaviour
+    from localcloud.conditions.behaviour import Behaviour
     from localcloud.delivery.places import Place
     from localcloud.delivery.settings import AsyncSettings, PushSettings
     from localcloud.message import Request

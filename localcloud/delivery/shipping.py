@@ -9,19 +9,19 @@ from localcloud.delivery.places import BusPlace, FunctionPlace, place_of
 from localcloud.delivery.routes import Pushed, Queued, Shipment
 from localcloud.delivery.settings import PushSettings
 from localcloud.delivery.transforms import transformed
-from localcloud.function_spec import LATEST
-from localcloud.invoking import ASYNC_PAYLOAD_BYTES
+from localcloud.functions.invoking import ASYNC_PAYLOAD_BYTES
+from localcloud.functions.spec import LATEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fctoolkit.jsontypes import JsonObject
-    from localcloud.behaviour import Behaviour
+    from localcloud.conditions.behaviour import Behaviour
+    from localcloud.delivery.bus import Rule, Target
     from localcloud.delivery.routes import Route
     from localcloud.delivery.streams import Batch
-    from localcloud.deployment import Deployment
-    from localcloud.eventbridge import Rule, Target
-    from localcloud.function_spec import FunctionSpec, QueueTrigger, TimerTrigger
+    from localcloud.functions.deployment import Deployment
+    from localcloud.functions.spec import FunctionSpec, QueueTrigger, TimerTrigger
     from localcloud.message import Request
 
 DEAD_LETTERS: Final = "dead letters"

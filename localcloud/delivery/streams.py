@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fctoolkit.jsontypes import JsonObject, JsonValue
-    from localcloud.behaviour import Behaviour
-    from localcloud.function_spec import FunctionSpec, QueueTrigger
+    from localcloud.conditions.behaviour import Behaviour
+    from localcloud.functions.spec import FunctionSpec, QueueTrigger
     from localcloud.services.mns.model import MessageRecord
 
 

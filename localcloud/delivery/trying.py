@@ -10,7 +10,7 @@ from fctoolkit.errors import EventError
 from localcloud.delivery.places import BusPlace, FunctionPlace, NoPlace, QueuePlace
 from localcloud.delivery.routes import Pushed
 from localcloud.delivery.shipping import function_at
-from localcloud.invoking import ASYNC_PAYLOAD_BYTES
+from localcloud.functions.invoking import ASYNC_PAYLOAD_BYTES
 from localcloud.runtime import ClosedError, Invocation
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fctoolkit.jsontypes import JsonObject
     from localcloud.delivery.queues import Queues
     from localcloud.delivery.routes import Shipment
-    from localcloud.deployment import Deployment
+    from localcloud.functions.deployment import Deployment
 
 MOST_BUSES: Final = 8
 """How many buses an event may pass. A limit of ours: rules can send events round in circles."""

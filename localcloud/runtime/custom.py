@@ -26,7 +26,7 @@ from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final, Self
 
-from localcloud.function_spec import CustomRuntime
+from localcloud.functions.spec import CustomRuntime
 from localcloud.message import Request, Response
 from localcloud.runtime.exchange import ExitedError, NotStartedError, Reply, TimedOutError
 from localcloud.runtime.folders import LocalFolders
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from localcloud.function_spec import FunctionSpec
+    from localcloud.functions.spec import FunctionSpec
     from localcloud.runtime.exchange import Call, Kind
 
 HOST: Final = "127.0.0.1"

@@ -17,7 +17,7 @@ from localcloud.runtime.folders import LocalFolders
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from localcloud.function_spec import FunctionSpec
+    from localcloud.functions.spec import FunctionSpec
 
 BASICS: Final = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR"})
 """Variables of the caller that every program may need."""

@@ -18,7 +18,7 @@ from localcloud.runtime.exchange import NotStartedError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from localcloud.function_spec import FunctionSpec
+    from localcloud.functions.spec import FunctionSpec
 
 LOOK_SECONDS: Final = 30.0
 

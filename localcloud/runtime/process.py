@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
 from fctoolkit.errors import ConfigurationError
-from localcloud.function_limits import LIMIT_ERROR, RESULT_ERROR, SYNC_PAYLOAD_BYTES
+from localcloud.functions.limits import LIMIT_ERROR, RESULT_ERROR, SYNC_PAYLOAD_BYTES
 from localcloud.runtime.bootstrap import CREDENTIAL_VARIABLES
 from localcloud.runtime.custom import CustomInstance
 from localcloud.runtime.environment import function_environment
@@ -32,7 +32,7 @@ from localcloud.runtime.pool import ClosedError, LimitError, Machine, Pool
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from localcloud.function_spec import FunctionSpec, Hook
+    from localcloud.functions.spec import FunctionSpec, Hook
     from localcloud.message import Request
     from localcloud.runtime.bootstrap import Settings
     from localcloud.runtime.exchange import Instance

@@ -15,8 +15,8 @@ from localcloud.message import Response, json_response
 
 if TYPE_CHECKING:
     from fctoolkit.jsontypes import JsonObject, JsonValue
-    from localcloud.behaviour import Behaviour
     from localcloud.catalogue import Operation
+    from localcloud.conditions.behaviour import Behaviour
 
 T = TypeVar("T")
 

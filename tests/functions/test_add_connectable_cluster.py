@@ -11,7 +11,7 @@ import pytest
 from enlist.effects import Effects
 from enlist.errors import NotSettledError
 from fctoolkit.together import one_by_one
-from localcloud.faults import Fault
+from localcloud.conditions.faults import Fault
 from tests.support.product import (
     ES_ID,
     HUB_ID,

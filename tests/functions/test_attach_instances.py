@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from enlist.errors import NotSettledError
-from localcloud.faults import Fault
+from localcloud.conditions.faults import Fault
 from tests.support.product import (
     CLUSTER,
     EDGE_BINDING,

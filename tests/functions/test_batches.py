@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from enlist.errors import NotSettledError
-from localcloud.faults import Fault
+from localcloud.conditions.faults import Fault
 from tests.support.product import EDGE_BINDING, Product, ens_instance, seed, still_cloud
 
 if TYPE_CHECKING:

@@ -14,13 +14,13 @@ import pytest
 
 from fctoolkit.errors import ConfigurationError
 from localcloud import LocalCloud
-from localcloud.deployment import Deployment
-from localcloud.function_spec import CustomRuntime, Hook, HttpTrigger
+from localcloud.functions.deployment import Deployment
+from localcloud.functions.spec import CustomRuntime, Hook, HttpTrigger
 from localcloud.message import Request
 from localcloud.runtime import Credentials, FunctionProcess
 from localcloud.runtime import custom as custom_runtime
 from localcloud.server import running_server
-from localcloud.template import Template
+from localcloud.template.reading import Template
 from tests.support.deployed import deployed
 from tests.support.product import ENS_ID, ES_ID, EVENTS, ROOT, sample, seed
 from tests.support.runtime_functions import PROBE, write_function

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from enlist.errors import NotSettledError
 from fctoolkit.errors import ConfigurationError, CredentialsError, ToolkitError
-from localcloud.faults import Fault
+from localcloud.conditions.faults import Fault
 from tests.support.product import (
     ENS_ID,
     EVENTS,

@@ -15,7 +15,7 @@ import pytest
 from enlist.errors import NotSettledError
 from fctoolkit.errors import ApiError
 from fctoolkit.retry import FailureKind
-from localcloud.faults import Fault
+from localcloud.conditions.faults import Fault
 from tests.support.product import ENS_ID, ES_ID, HUB_ID, Product, custom_event, ens_instance, seed, state_of
 from tests.support.remembering import record, remember
 from tests.support.vendor_codes import CODES, Code

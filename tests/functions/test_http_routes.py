@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from localcloud.faults import Fault
+from localcloud.conditions.faults import Fault
 from tests.support.product import (
     CLUSTER,
     ENS_ID,

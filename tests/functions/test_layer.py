@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from localcloud import LocalCloud
-from localcloud.function_spec import FunctionSpec
+from localcloud.functions.spec import FunctionSpec
 from localcloud.runtime import FunctionProcess
 from localcloud.server import running_server
 from tests.support.deployed import caller_environment

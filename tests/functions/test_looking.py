@@ -13,8 +13,8 @@ import pytest
 from enlist.effects import Effects
 from fctoolkit.testing import FakeContext, FakeFunction
 from fctoolkit.together import one_by_one
-from localcloud.clock import iso_time
-from localcloud.faults import Fault
+from localcloud.conditions.clock import iso_time
+from localcloud.conditions.faults import Fault
 from tests.support.product import (
     EDGE_BINDING,
     NOON,

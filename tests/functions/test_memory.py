@@ -9,7 +9,7 @@ import pytest
 
 from enlist.errors import NotSettledError
 from fctoolkit.errors import StoreError
-from localcloud.faults import Fault
+from localcloud.conditions.faults import Fault
 from tests.support.product import (
     CLUSTER,
     EDGE_BINDING,

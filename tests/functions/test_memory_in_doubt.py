@@ -10,7 +10,7 @@ import pytest
 from enlist.errors import NotSettledError
 from fctoolkit.errors import ConfigurationError
 from fctoolkit.idempotency import Key, Reading
-from localcloud.faults import Fault
+from localcloud.conditions.faults import Fault
 from tests.support.product import (
     ACCOUNT,
     ENS_ID,

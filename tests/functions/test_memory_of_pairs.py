@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from enlist.errors import NotSettledError
-from localcloud.faults import Fault
+from localcloud.conditions.faults import Fault
 from tests.support.product import ES_ID, HUB_ID, TIMER, Product, custom_event, http_event, only, state_of
 from tests.support.remembering import DAY, Watched, record
 

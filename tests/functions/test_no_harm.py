@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from enlist.errors import NotSettledError
 from fctoolkit.client import ApiRequest
 from fctoolkit.errors import ToolkitError
-from localcloud.faults import Fault
+from localcloud.conditions.faults import Fault
 from tests.support.product import (
     CLUSTER,
     EDGE_BINDING,

@@ -35,7 +35,7 @@ from tools.redrive.__main__ import main
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from localcloud.deployment import Deployment
+    from localcloud.functions.deployment import Deployment
 
 OTHER_ID = "i-5ens00000000000002"
 POISON = sample("rejected/id-with-slash.json")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fctoolkit.errors import ConfigurationError
-from localcloud.function_spec import Hook
+from localcloud.functions.spec import Hook
 from localcloud.runtime import Credentials, FunctionProcess
 from tests.support.runtime_functions import PROBE, write_function
 from tests.support.waiting import until

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
-from localcloud.deployment import Deployment
-from localcloud.function_spec import CustomRuntime, Hook
+from localcloud.functions.deployment import Deployment
+from localcloud.functions.spec import CustomRuntime, Hook
 from localcloud.runtime import ClosedError, FunctionProcess, Limits, Machine, pool
-from localcloud.template import Template
+from localcloud.template.reading import Template
 from tests.support.product import ROOT
 from tests.support.runtime_functions import write_function
 from tests.support.waiting import until

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from localcloud import LocalCloud
-from localcloud.deployment import Deployment
+from localcloud.functions.deployment import Deployment
 from localcloud.server import running_server
-from localcloud.template import read_template
+from localcloud.template.reading import read_template
 from tests.support.deployed import BINDINGS
 from tests.support.product import ENS_ID, ROOT, custom_event, seed
 

@@ -17,7 +17,7 @@ from tests.support.uploads import uploaded
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from localcloud.deployment import Deployment
+    from localcloud.functions.deployment import Deployment
 
 EDGE = ("attach_instances",)
 SEARCH = ("add_connectable_cluster",)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from localcloud.template_references import References
-from localcloud.template_resources import resolved_props, resources
-from localcloud.template_source import load
+from localcloud.template.references import References
+from localcloud.template.resources import resolved_props, resources
+from localcloud.template.source import load
 from tests.support.product import ROOT
 from tests.support.programs import requires
 from tests.support.s_yaml import STORE

@@ -12,7 +12,7 @@ import pytest
 from localcloud import LocalCloud
 from localcloud.runtime import FunctionProcess
 from localcloud.server import running_server
-from localcloud.template import read_template
+from localcloud.template.reading import read_template
 from tests.support.deployed import BINDINGS, caller_environment
 from tests.support.product import ENS_ID, ROOT, TIMER, custom_event, ens_instance, seed, state_of
 from tests.support.redis_server import RedisServer, redis_server

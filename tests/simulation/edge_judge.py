@@ -9,7 +9,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from enlist.facts import HOLD_TAG
-from localcloud.progress import under_way
+from localcloud.conditions.progress import under_way
 from localcloud.services.cs.model import REMOVE
 from tests.simulation.assumptions import DAY
 from tests.simulation.judging import (

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Protocol
 import httpx2
 
 from enlist.search.view import pair_of
-from localcloud.clock import iso_time
-from localcloud.faults import Fault
+from localcloud.conditions.clock import iso_time
+from localcloud.conditions.faults import Fault
 from localcloud.message import Request, Response
 from tests.simulation.assumptions import HOUR, LEASE, MINUTE
 from tests.simulation.faults import (

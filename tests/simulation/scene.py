@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from localcloud import LocalCloud
-from localcloud.clock import StateClock
+from localcloud.conditions.clock import StateClock
 from tests.support.product import NOON
 
 if TYPE_CHECKING:

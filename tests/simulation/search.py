@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from enlist.facts import HOLD_TAG
-from localcloud.progress import Change
+from localcloud.conditions.progress import Change
 from tests.simulation.assumptions import HOUR, MINUTE, SWEEP
 from tests.simulation.script import NEVER, Script
 from tests.support.product import VPC, es_instance

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud import LocalCloud
 from localcloud.delivery.retries import AsyncRetries, BusRetries
-from localcloud.function_spec import EventBridgeTrigger
+from localcloud.functions.spec import EventBridgeTrigger
 from localcloud.server import running_server
 from tests.support.deployed import deployed
 from tests.support.product import cluster, custom_event, ens_instance, seed, state_of
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from localcloud.delivery.journal import DeliveryRecord
     from localcloud.delivery.settings import PushSettings
-    from localcloud.template import Template
+    from localcloud.template.reading import Template
 
 EVENTS_QUEUE = "enlist-dev-events"
 LONG_AGO = 600

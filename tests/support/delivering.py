@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from localcloud import LocalCloud
-from localcloud.deployment import Deployment
-from localcloud.template import read_template
+from localcloud.functions.deployment import Deployment
+from localcloud.template.reading import read_template
 from tests.support.product import NOON
 from tests.support.queues import bodies
 

@@ -7,15 +7,15 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from localcloud.deployment import Deployment
-from localcloud.template import read_template
+from localcloud.functions.deployment import Deployment
+from localcloud.template.reading import read_template
 from tests.support.product import EDGE_BINDING, ROOT, SEARCH_BINDING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from localcloud.template import Template
+    from localcloud.template.reading import Template
 
 BINDINGS: Final = {"edge": [EDGE_BINDING], "search": [SEARCH_BINDING]}
 """The usual bindings, in mode apply."""

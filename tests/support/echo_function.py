@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from localcloud import LocalCloud
-from localcloud.deployment import Deployment
-from localcloud.template import read_template
+from localcloud.functions.deployment import Deployment
+from localcloud.template.reading import read_template
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from localcloud.running import Ended
+    from localcloud.functions.running import Ended
 
 ACCOUNT = "1234567890123456"
 URL = "http://127.0.0.1:4580"

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from enlist.bindings.packed import validate
 from fctoolkit.errors import ToolkitError
-from localcloud.faults import Fault
-from localcloud.template import Template, read_template
+from localcloud.conditions.faults import Fault
+from localcloud.template.reading import Template, read_template
 from tests.support.product import (
     EDGE_BINDING,
     ENS_ID,

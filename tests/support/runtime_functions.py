@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from localcloud.function_spec import FunctionSpec
+from localcloud.functions.spec import FunctionSpec
 
 if TYPE_CHECKING:
     from pathlib import Path

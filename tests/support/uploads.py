@@ -10,8 +10,8 @@ from dataclasses import replace
 from io import BytesIO
 from typing import TYPE_CHECKING, Final
 
-from localcloud.deployment import Deployment
-from localcloud.template import read_template
+from localcloud.functions.deployment import Deployment
+from localcloud.template.reading import read_template
 from tests.support.deployed import BINDINGS, caller_environment
 from tests.support.product import ROOT
 from tests.support.programs import missing, requires
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from localcloud.template import Template
+    from localcloud.template.reading import Template
 
 LAYER: Final = ROOT / TARGET
 _SOURCES: Final = ("shared/*/**/*.py", "tools/layer/*.py", "requirements/layer.txt")

@@ -14,7 +14,7 @@ from fctoolkit.idempotency import MemoryStore
 from fctoolkit.testing import FakeContext
 from fctoolkit.transport import open_http
 from localcloud import LocalCloud
-from localcloud.faults import Fault
+from localcloud.conditions.faults import Fault
 from tests.support.product import ROOT
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from enlist.sources import SOURCES
-from localcloud.function_spec import EventBridgeTrigger
-from localcloud.template import read_template
+from localcloud.functions.spec import EventBridgeTrigger
+from localcloud.template.reading import read_template
 from tests.support.product import ROOT
 from tools import rules
 

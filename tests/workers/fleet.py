@@ -16,7 +16,7 @@ from tests.support.product import TIMER
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from localcloud.function_spec import FunctionSpec
+    from localcloud.functions.spec import FunctionSpec
 
 RETRY_SECONDS: Final = (0.2, 0.5, 1.0, 2.0)
 """Waits before an event is delivered again; the last one for all that follow."""

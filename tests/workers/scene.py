@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from localcloud.function_spec import FunctionSpec, Hook
+from localcloud.functions.spec import FunctionSpec, Hook
 from localcloud.server import running_server
-from localcloud.template import local_layer_folders
+from localcloud.template.reading import local_layer_folders
 from tests.support.deployed import caller_environment
 from tests.support.product import ACCOUNT, ROOT
 from tests.support.redis_server import redis_server

@@ -10,7 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from localcloud import LocalCloud
-from localcloud.clock import StateClock
+from localcloud.conditions.clock import StateClock
 from localcloud.message import Response
 
 if TYPE_CHECKING:

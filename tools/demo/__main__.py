@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from localcloud import LocalCloud
-from localcloud.deployment import Deployment
+from localcloud.functions.deployment import Deployment
 from localcloud.server import running_server
-from localcloud.template import read_template
+from localcloud.template.reading import read_template
 from tools.demo import scene
 from tools.demo.timeline import Timeline
 

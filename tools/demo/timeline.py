@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fctoolkit.jsontypes import JsonObject
+    from localcloud.delivery.bus import Receipt
     from localcloud.delivery.journal import DeliveryRecord
-    from localcloud.eventbridge import Receipt
     from localcloud.runtime import Invocation
 
 WRITES = frozenset({"AttachInstances", "AddConnectableCluster"})

@@ -12,10 +12,10 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from localcloud.function_spec import DEFAULT_ACCOUNT_ID
-from localcloud.template_references import References
-from localcloud.template_resources import resolved_props, resources
-from localcloud.template_source import load
+from localcloud.functions.spec import DEFAULT_ACCOUNT_ID
+from localcloud.template.references import References
+from localcloud.template.resources import resolved_props, resources
+from localcloud.template.source import load
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fctoolkit.errors import ToolkitError
-from localcloud.function_spec import DEFAULT_ACCOUNT_ID
+from localcloud.functions.spec import DEFAULT_ACCOUNT_ID
 from localcloud.runtime.environment import TEST_CREDENTIALS
 
 if TYPE_CHECKING:

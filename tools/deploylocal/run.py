@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 import httpx2
 
 from localcloud.checksums import crc64
-from localcloud.function_spec import EventBridgeTrigger
-from localcloud.template import read_template
+from localcloud.functions.spec import EventBridgeTrigger
+from localcloud.template.reading import read_template
 from tools.deploy.serverless import DeployError
 from tools.deploylocal.standing import changes, checksums, functions_of, layers_of, wrong_with
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, get_args
 
 from enlist.bindings.packed import load_bindings
 from fctoolkit.errors import ToolkitError
-from localcloud.template import read_template
+from localcloud.template.reading import read_template
 from tools.ram.documents import ANY_ACCOUNT, render
 from tools.ram.reach import Sight
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from enlist.bindings.model import Bindings
     from fctoolkit.jsontypes import JsonObject
-    from localcloud.function_spec import FunctionSpec
-    from localcloud.template import Template
+    from localcloud.functions.spec import FunctionSpec
+    from localcloud.template.reading import Template
 
 ANY_ACCOUNT = "*"
 """RAM takes it where an account id stands. A role reaches its own account only, so it widens nothing."""

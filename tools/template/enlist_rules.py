@@ -15,7 +15,7 @@ from enlist.sources import Kind
 from fctoolkit.errors import ConfigurationError
 from fctoolkit.idempotency.opening import check_url
 from fctoolkit.logging import LEVELS
-from localcloud.function_limits import RUNTIMES
+from localcloud.functions.limits import RUNTIMES
 from tools.template.problems import nearest
 
 if TYPE_CHECKING:

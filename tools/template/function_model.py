@@ -1,13 +1,13 @@
 """The keys of a function in component fc3, and what their values may be. Knows no rule between two of them.
 
-Source: fc3's own schema, which lets unknown keys pass; `localcloud.function_limits` has FC's limits.
+Source: fc3's own schema, which lets unknown keys pass; `localcloud.functions.limits` has FC's limits.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from localcloud.function_limits import (
+from localcloud.functions.limits import (
     FUNCTION_NAME,
     LARGEST_INSTANCE_CONCURRENCY,
     LARGEST_MEMORY,

@@ -9,7 +9,7 @@ import ast
 import re
 from typing import TYPE_CHECKING, Final
 
-from localcloud.function_limits import VARIABLE_NAME, VARIABLE_NAME_IN_WORDS, VARIABLES_BYTES
+from localcloud.functions.limits import VARIABLE_NAME, VARIABLE_NAME_IN_WORDS, VARIABLES_BYTES
 from tools.template.arns import destination_problems, layer_problems, parse, role_problems
 from tools.template.function import DEFAULT_MEMORY, Function
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from fctoolkit.strictjson import dotted
-from localcloud.function_spec import DEFAULT_ACCOUNT_ID
-from localcloud.template_references import References
-from localcloud.template_resources import extended_props, itself
-from localcloud.template_source import Node, Place, TemplateError, UnknownValueError, load
+from localcloud.functions.spec import DEFAULT_ACCOUNT_ID
+from localcloud.template.references import References
+from localcloud.template.resources import extended_props, itself
+from localcloud.template.source import Node, Place, TemplateError, UnknownValueError, load
 from tools.template.document_model import document_problems
 from tools.template.enlist_rules import ENLIST_RULES, applies_to, packing
 from tools.template.function import Function

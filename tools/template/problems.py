@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from fctoolkit.strictjson import dotted, excerpt
 
 if TYPE_CHECKING:
-    from localcloud.template_source import Node, Place
+    from localcloud.template.source import Node, Place
 
 Steps: TypeAlias = tuple[str | int, ...]
 """The way to a value: keys and positions."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from localcloud.function_limits import HTTP_METHODS, TRIGGER_NAME
+from localcloud.functions.limits import HTTP_METHODS, TRIGGER_NAME
 from tools.template.function_model import DESCRIPTION
 from tools.template.shapes import Anything, Choice, Flag, Items, Keys, Mapped, Number, Or, Text
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from localcloud.clock import iso_time
+from localcloud.conditions.clock import iso_time
 from localcloud.errors import Refusal
 from localcloud.message import Response, json_response
 from localcloud.services.base import NOT_IMPLEMENTED, Call, Moment, invalid

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from localcloud.function_spec import DEFAULT_REGION
+from localcloud.functions.spec import DEFAULT_REGION
 
 NodeState = Literal["running", "initial", "failed", "removing"]
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from localcloud.clock import iso_time
+from localcloud.conditions.clock import iso_time
+from localcloud.conditions.progress import look, under_way
 from localcloud.errors import Refusal
 from localcloud.message import Response, json_response
-from localcloud.progress import look, under_way
 from localcloud.services.base import (
     NOT_IMPLEMENTED,
     REQUEST_ID_HEADER,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from fctoolkit.jsontypes import JsonObject, JsonValue
-    from localcloud.behaviour import Behaviour
+    from localcloud.conditions.behaviour import Behaviour
     from localcloud.services.ens.model import Fleet
 
 MAXIMUM_PAGE = 100

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from fctoolkit.jsontypes import JsonObject, JsonValue
-    from localcloud.behaviour import Behaviour
+    from localcloud.conditions.behaviour import Behaviour
 
 MAXIMUM_PAGE = 100
 MAXIMUM_TOKEN = 64

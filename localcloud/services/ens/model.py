@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from localcloud.clock import iso_time
-from localcloud.progress import Change, Looks, look, under_way
+from localcloud.conditions.clock import iso_time
+from localcloud.conditions.progress import Change, Looks, look, under_way
 from localcloud.services.base import Moment, new_id
 from localcloud.services.ens.records import InstanceRecord
 from localcloud.validation import checked

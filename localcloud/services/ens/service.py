@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from fctoolkit.jsontypes import JsonObject, JsonValue
-    from localcloud.behaviour import Behaviour
+    from localcloud.conditions.behaviour import Behaviour
 
 MAXIMUM_IDS = 100
 MAXIMUM_PAGE = 100

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from localcloud.eventbridge import DEFAULT_BUS
+from localcloud.delivery.bus import DEFAULT_BUS
 from localcloud.services.eventbridge.codes import (
     BUS_EXISTS,
     OF_A_TRIGGER,
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fctoolkit.jsontypes import JsonObject, JsonValue
+    from localcloud.delivery.bus import Rule
     from localcloud.delivery.settings import Tolerance
     from localcloud.errors import Refusal
-    from localcloud.eventbridge import Rule
 
 
 class Buses:

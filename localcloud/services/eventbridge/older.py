@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from localcloud.function_spec import DEFAULT_ACCOUNT_ID
+from localcloud.functions.spec import DEFAULT_ACCOUNT_ID
 from localcloud.message import json_response
 from localcloud.services.base import REQUEST_ID_HEADER
 from localcloud.services.eventbridge.codes import EVENTS_CODES

@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from fctoolkit.errors import PatternError
 from fctoolkit.pattern import EVENTBRIDGE_LIMIT, Pattern, compile_pattern
 from localcloud.delivery import transforms
+from localcloud.delivery.bus import DEFAULT_BUS, Rule, Target
 from localcloud.delivery.retries import BusRetries, Strategy
 from localcloud.delivery.settings import PushSettings, Tolerance
 from localcloud.delivery.transforms import Parameter, problem_of
-from localcloud.eventbridge import DEFAULT_BUS, Rule, Target
 
 if TYPE_CHECKING:
     from fctoolkit.jsontypes import JsonObject

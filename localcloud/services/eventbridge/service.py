@@ -11,8 +11,8 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Final
 
+from localcloud.delivery.bus import DEFAULT_BUS
 from localcloud.errors import Refusal, SeedError
-from localcloud.eventbridge import DEFAULT_BUS
 from localcloud.message import Response, json_response
 from localcloud.services.base import (
     REQUEST_ID_HEADER,

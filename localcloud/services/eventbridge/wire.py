@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from localcloud.eventbridge import DEFAULT_BUS
-from localcloud.function_spec import DEFAULT_ACCOUNT_ID, DEFAULT_REGION
+from localcloud.delivery.bus import DEFAULT_BUS
+from localcloud.functions.spec import DEFAULT_ACCOUNT_ID, DEFAULT_REGION
 from localcloud.message import json_response
 from localcloud.services.base import integer, json_value
 from localcloud.services.eventbridge.codes import invalid_argument
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fctoolkit.jsontypes import JsonObject, JsonValue
-    from localcloud.eventbridge import Rule
+    from localcloud.delivery.bus import Rule
     from localcloud.message import Response
     from localcloud.services.base import Call, Moment
     from localcloud.services.eventbridge.records import BusRecord, RuleRecord

@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from localcloud.checksums import crc64
-from localcloud.function_limits import CODE_BYTES, UNPACKED_BYTES
+from localcloud.functions.limits import CODE_BYTES, UNPACKED_BYTES
 from localcloud.message import Response
 from localcloud.services.fc.codes import wrong
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
-from localcloud.clock import iso_time
-from localcloud.function_spec import LATEST
+from localcloud.conditions.clock import iso_time
+from localcloud.functions.spec import LATEST
 from localcloud.message import Response, json_response
 from localcloud.services.base import refuse_unplayed
 from localcloud.services.fc.archives import CODE_PATH, read_code

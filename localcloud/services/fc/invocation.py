@@ -8,8 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from localcloud.errors import Refusal
-from localcloud.function_spec import LATEST
-from localcloud.invoking import accepted_headers, read_options, refuse_platform_error, report_headers
+from localcloud.functions.invoking import (
+    accepted_headers,
+    read_options,
+    refuse_platform_error,
+    report_headers,
+)
+from localcloud.functions.spec import LATEST
 from localcloud.message import Response
 from localcloud.services.fc.codes import missing
 
@@ -17,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from localcloud.delivery.deliveries import Deliveries
-    from localcloud.deployment import Deployment
-    from localcloud.function_spec import FunctionSpec
+    from localcloud.functions.deployment import Deployment
+    from localcloud.functions.spec import FunctionSpec
     from localcloud.services.base import Call, Work
 
 

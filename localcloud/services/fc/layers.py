@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from localcloud.clock import iso_time
-from localcloud.function_limits import MOST_LAYER_VERSIONS
+from localcloud.conditions.clock import iso_time
+from localcloud.functions.limits import MOST_LAYER_VERSIONS
 from localcloud.message import Response, json_response
 from localcloud.services.base import integer, refuse_unplayed
 from localcloud.services.fc.archives import read_code

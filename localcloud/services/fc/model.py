@@ -9,7 +9,7 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from localcloud.function_spec import DEFAULT_ACCOUNT_ID, DEFAULT_REGION, LATEST
+from localcloud.functions.spec import DEFAULT_ACCOUNT_ID, DEFAULT_REGION, LATEST
 from localcloud.services.fc.codes import missing
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from fctoolkit.jsontypes import JsonObject
     from localcloud.delivery.settings import AsyncSettings
-    from localcloud.function_model import FunctionModel
-    from localcloud.function_spec import Trigger
+    from localcloud.functions.model import FunctionModel
+    from localcloud.functions.spec import Trigger
     from localcloud.services.fc.archives import Archive
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from localcloud.function_spec import DEFAULT_REGION, LATEST
+from localcloud.functions.spec import DEFAULT_REGION, LATEST
 from localcloud.message import Response, json_response
 from localcloud.services.base import integer
 

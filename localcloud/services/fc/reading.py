@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
-from localcloud.camel import Model, first_mistake
-from localcloud.function_limits import (
+from localcloud.functions.camel import Model, first_mistake
+from localcloud.functions.limits import (
     FUNCTION_NAME,
     LARGEST_CPU,
     LONGEST_PRE_STOP,
@@ -22,8 +22,8 @@ from localcloud.function_limits import (
     VARIABLE_NAME_IN_WORDS,
     VARIABLES_BYTES,
 )
-from localcloud.function_model import FunctionModel, Word, wrong_variable
-from localcloud.function_spec import LATEST
+from localcloud.functions.model import FunctionModel, Word, wrong_variable
+from localcloud.functions.spec import LATEST
 from localcloud.services.base import json_value
 from localcloud.services.fc.codes import wrong
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from fctoolkit.jsontypes import JsonObject, JsonValue
-    from localcloud.behaviour import Behaviour
+    from localcloud.conditions.behaviour import Behaviour
     from localcloud.delivery.deliveries import Deliveries
     from localcloud.services.base import Call, Handler, Moment, Work
     from localcloud.services.fc.archives import Archives

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from localcloud.camel import Model
-from localcloud.clock import iso_time
+from localcloud.conditions.clock import iso_time
 from localcloud.errors import Refusal
-from localcloud.function_model import AsyncInvokeModel
-from localcloud.function_spec import LATEST
+from localcloud.functions.camel import Model
+from localcloud.functions.model import AsyncInvokeModel
+from localcloud.functions.spec import LATEST
 from localcloud.message import Response, json_response
 from localcloud.services.fc.codes import missing, wrong
 from localcloud.services.fc.model import AsyncConfig

@@ -17,10 +17,10 @@ from localcloud.services.base import NOT_IMPLEMENTED
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from localcloud.behaviour import Behaviour
+    from localcloud.conditions.behaviour import Behaviour
     from localcloud.delivery.deliveries import Deliveries
-    from localcloud.deployment import Deployment
-    from localcloud.function_spec import FunctionSpec, Trigger
+    from localcloud.functions.deployment import Deployment
+    from localcloud.functions.spec import FunctionSpec, Trigger
     from localcloud.services.fc.model import Function, Functions
 
 

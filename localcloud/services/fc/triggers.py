@@ -5,27 +5,27 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
-from localcloud.clock import iso_time
-from localcloud.function_limits import MOST_TRIGGERS
-from localcloud.function_spec import (
+from localcloud.conditions.clock import iso_time
+from localcloud.functions.limits import MOST_TRIGGERS
+from localcloud.functions.spec import (
     DEFAULT_ACCOUNT_ID,
     LATEST,
     EventBridgeTrigger,
     HttpTrigger,
     QueueTrigger,
 )
+from localcloud.functions.trigger_model import TriggerConfigError, read_trigger
 from localcloud.message import Response, json_response
 from localcloud.services.fc.codes import exceeded, missing, there_already, wrong
 from localcloud.services.fc.model import TriggerEntry
 from localcloud.services.fc.plane import DONE, paged
 from localcloud.services.fc.reading import TriggerInput, checked_input, read_object
-from localcloud.trigger_model import TriggerConfigError, read_trigger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fctoolkit.jsontypes import JsonObject
-    from localcloud.function_spec import Trigger
+    from localcloud.functions.spec import Trigger
     from localcloud.services.base import Call, Handler
     from localcloud.services.fc.model import Function
     from localcloud.services.fc.plane import Plane

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from localcloud.clock import iso_time
-from localcloud.function_spec import LATEST
+from localcloud.conditions.clock import iso_time
+from localcloud.functions.spec import LATEST
 from localcloud.message import Response, json_response
 from localcloud.services.base import integer
 from localcloud.services.fc.codes import missing, there_already, wrong

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from localcloud.clock import iso_time
+from localcloud.conditions.clock import iso_time
 from localcloud.errors import Refusal
 from localcloud.services.oss import answers
 

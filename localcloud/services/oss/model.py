@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Final
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from localcloud.checksums import crc64
-from localcloud.clock import iso_time
+from localcloud.conditions.clock import iso_time
 from localcloud.errors import Refusal, SeedError
-from localcloud.function_spec import DEFAULT_REGION
+from localcloud.functions.spec import DEFAULT_REGION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

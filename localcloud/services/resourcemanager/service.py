@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from localcloud.clock import iso_time
+from localcloud.conditions.clock import iso_time
 from localcloud.errors import Refusal
-from localcloud.function_spec import DEFAULT_ACCOUNT_ID
+from localcloud.functions.spec import DEFAULT_ACCOUNT_ID
 from localcloud.message import Response, json_response
 from localcloud.services.base import (
     REQUEST_ID_HEADER,

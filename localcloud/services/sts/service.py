@@ -16,7 +16,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from localcloud.errors import Refusal
-from localcloud.function_spec import DEFAULT_ACCOUNT_ID
+from localcloud.functions.spec import DEFAULT_ACCOUNT_ID
 from localcloud.keys import expiration_of
 from localcloud.message import Response, json_response
 from localcloud.services.base import (

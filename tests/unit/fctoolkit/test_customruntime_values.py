@@ -19,8 +19,8 @@ from fctoolkit.customruntime.httpevent import UnsendableError, event_of, reply_o
 from fctoolkit.customruntime.wire import Reply, Request
 from fctoolkit.events.parse import parse_event
 from fctoolkit.http import HttpEvent, HttpResponse
-from localcloud.function_spec import FunctionSpec
-from localcloud.triggers import HttpAnswer, HttpRequest, http_answer, http_event
+from localcloud.functions.spec import FunctionSpec
+from localcloud.functions.triggers import HttpAnswer, HttpRequest, http_answer, http_event
 
 HEADERS = {
     "x-fc-request-id": "1-a",

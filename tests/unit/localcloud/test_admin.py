@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from localcloud import Behaviour, Fault, LocalCloud
-from localcloud.clock import StateClock, iso_time
+from localcloud.conditions.clock import StateClock, iso_time
 from localcloud.errors import LocalCloudError, SeedError
 from tests.support.cloud_client import CloudClient, edge_seed, search_seed, state_of
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from localcloud.errors import Refusal
-from localcloud.function_model import AsyncInvokeModel
+from localcloud.functions.model import AsyncInvokeModel
 from localcloud.services.fc.reading import checked_input, read_config
 
 

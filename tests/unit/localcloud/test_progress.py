@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from localcloud import Behaviour, LocalCloud
+from localcloud.conditions.progress import Change, Looks
 from localcloud.errors import SeedError
-from localcloud.progress import Change, Looks
 from tests.support.cloud_client import CloudClient, edge_seed, search_seed, state_of
 
 if TYPE_CHECKING:

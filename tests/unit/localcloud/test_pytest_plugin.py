@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from localcloud import LocalCloud
-    from localcloud.invoker import Invoker
+    from localcloud.functions.invoker import Invoker
 
 MACHINE = {"InstanceId": "i-1"}
 MOST_SECONDS = 0.1

@@ -11,9 +11,9 @@ import pytest
 from localcloud import Fault, LocalCloud
 from localcloud.cli import main
 from localcloud.errors import LocalCloudError
-from localcloud.masking import masked_headers, masked_query, masked_text
-from localcloud.recording import Recording, read_recording
-from localcloud.replaying import replay
+from localcloud.recording.masking import masked_headers, masked_query, masked_text
+from localcloud.recording.recording import Recording, read_recording
+from localcloud.recording.replaying import replay
 from localcloud.server import running_server
 from localcloud.transport import CloudTransport
 from tests.support.cloud_client import CloudClient, Signer, edge_seed, search_seed

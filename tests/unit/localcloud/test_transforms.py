@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from localcloud.delivery.bus import Target
 from localcloud.delivery.places import BusPlace, FunctionPlace, NoPlace, Place, QueuePlace, place_of
 from localcloud.delivery.transforms import MAX_TEXT, Parameter, problem_of, transformed
-from localcloud.eventbridge import Target
 
 if TYPE_CHECKING:
     from fctoolkit.jsontypes import JsonObject

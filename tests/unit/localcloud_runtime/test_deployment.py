@@ -15,20 +15,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fctoolkit.errors import ConfigurationError
-from localcloud.deployment import Deployment
-from localcloud.function_spec import CustomRuntime, Hook, HttpTrigger
+from localcloud.functions.deployment import Deployment
+from localcloud.functions.spec import CustomRuntime, Hook, HttpTrigger
 from localcloud.message import Request
 from localcloud.runtime import ClosedError
 from localcloud.runtime.interpreters import find, interpreter_for
-from localcloud.template import Template, read_template
-from localcloud.template_source import TemplateError
+from localcloud.template.reading import Template, read_template
+from localcloud.template.source import TemplateError
 from tests.support.runtime_functions import write_function
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from localcloud.function_spec import FunctionSpec
+    from localcloud.functions.spec import FunctionSpec
 
 NOTHING = Template(Path("s.yaml"), ())
 TEMPLATE = """\

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from localcloud.function_spec import CustomRuntime, FunctionSpec
+from localcloud.functions.spec import CustomRuntime, FunctionSpec
 from localcloud.runtime.environment import BASICS, function_environment
 
 NAMES = st.sampled_from(

@@ -9,7 +9,7 @@ import pytest
 
 from fctoolkit.errors import EventError
 from fctoolkit.pattern import compile_pattern
-from localcloud.eventbridge import MAX_EVENT_BYTES, EventBus, Rule
+from localcloud.delivery.bus import MAX_EVENT_BYTES, EventBus, Rule
 
 if TYPE_CHECKING:
     from fctoolkit.jsontypes import FrozenJson, JsonObject

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.function_spec import CustomRuntime, FunctionSpec, Hook
+from localcloud.functions.spec import CustomRuntime, FunctionSpec, Hook
 from localcloud.runtime.custom import start_command
 from localcloud.runtime.environment import function_environment
 from localcloud.runtime.folders import LocalFolders
-from localcloud.template import read_template
+from localcloud.template.reading import read_template
 
 
 @pytest.fixture

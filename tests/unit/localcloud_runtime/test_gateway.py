@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from localcloud import LocalCloud
-from localcloud.deployment import Deployment
-from localcloud.function_spec import HttpTrigger
+from localcloud.functions.deployment import Deployment
+from localcloud.functions.spec import HttpTrigger
 from localcloud.message import Request, Response
 from localcloud.runtime import Limits
-from localcloud.template import Template
+from localcloud.template.reading import Template
 from tests.support.echo_function import ACCOUNT, URL, decoded, echo_cloud, echo_deployment
 from tests.support.runtime_functions import write_function
 from tests.support.waiting import until
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from localcloud.running import Ended
+    from localcloud.functions.running import Ended
 
 PUBLIC = f"app-open_1-{ACCOUNT}.cn-hangzhou.fcapp.run"
 

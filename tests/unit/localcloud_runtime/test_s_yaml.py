@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from localcloud.function_spec import EventBridgeTrigger, FunctionSpec, HttpTrigger, TimerTrigger
-from localcloud.template import read_template
-from localcloud.template_source import TemplateError
+from localcloud.functions.spec import EventBridgeTrigger, FunctionSpec, HttpTrigger, TimerTrigger
+from localcloud.template.reading import read_template
+from localcloud.template.source import TemplateError
 from tests.support.s_yaml import STORE, STORE_URL
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import pytest
 
 from localcloud.delivery.retries import AsyncRetries, BusRetries
 from localcloud.delivery.settings import AsyncSettings, PushSettings
-from localcloud.function_spec import EventBridgeTrigger, Hook, HttpTrigger, QueueTrigger, TimerTrigger
-from localcloud.template import Template, local_layer_folders, read_template
-from localcloud.template_source import TemplateError
+from localcloud.functions.spec import EventBridgeTrigger, Hook, HttpTrigger, QueueTrigger, TimerTrigger
+from localcloud.template.reading import Template, local_layer_folders, read_template
+from localcloud.template.source import TemplateError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from localcloud.template_references import References
-from localcloud.template_source import Node, Place, TemplateError, UnknownValueError, load
+from localcloud.template.references import References
+from localcloud.template.source import Node, Place, TemplateError, UnknownValueError, load
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from localcloud.function_spec import FunctionSpec, TimerTrigger
-from localcloud.triggers import HttpAnswer, HttpRequest, http_answer, http_event, timer_event
+from localcloud.functions.spec import FunctionSpec, TimerTrigger
+from localcloud.functions.triggers import HttpAnswer, HttpRequest, http_answer, http_event, timer_event
 
 SPEC = FunctionSpec(key="k", name="fn", handler="index.handler", code=Path())
 AT = 1767323045.5

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 from enlist.bindings.packed import validate
 from fctoolkit.errors import ConfigurationError
-from localcloud.template import read_template
+from localcloud.template.reading import read_template
 from tests.support.enlist_bindings import binding_files
 from tests.support.product import ACCOUNT, CLUSTER, EDGE_BINDING, ES_ID, HUB_ID, ROOT, SEARCH_BINDING
 from tests.support.ram_evaluator import Decision, decide

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from localcloud.template_source import Content, Node, load
+from localcloud.template.source import Content, Node, load
 from tests.support.s_yaml import ROOT
 from tools.template.lint import lint_document
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from enlist import settings
-from localcloud.template_source import load
+from localcloud.template.source import load
 from tests.support.s_yaml import ROOT, SHIPPED, Mistake, line_of, problems_of
 from tools.template.__main__ import main
 from tools.template.enlist_rules import known_variables

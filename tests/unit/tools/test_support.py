@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from localcloud import LocalCloud
-from localcloud.behaviour import Behaviour
+from localcloud.conditions.behaviour import Behaviour
 from tools import support
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from pydantic import Field
 
-from localcloud.camel import Model
 from localcloud.delivery.retries import ASYNC_EVENT_AGE, ASYNC_RETRIES, AsyncRetries
 from localcloud.delivery.settings import AsyncSettings
-from localcloud.function_limits import (
+from localcloud.functions.camel import Model
+from localcloud.functions.limits import (
     LARGEST_INSTANCE_CONCURRENCY,
     LARGEST_MEMORY,
     LONGEST_INITIALIZER,
@@ -22,7 +22,7 @@ from localcloud.function_limits import (
     SMALLEST_MEMORY,
     VARIABLE_NAME,
 )
-from localcloud.function_spec import CustomRuntime, FunctionSpec, Hook
+from localcloud.functions.spec import CustomRuntime, FunctionSpec, Hook
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
-from localcloud.camel import Model, first_mistake
-from localcloud.template_source import TemplateError
+from localcloud.functions.camel import Model, first_mistake
+from localcloud.template.source import TemplateError
 
 if TYPE_CHECKING:
-    from localcloud.template_source import Node
+    from localcloud.template.source import Node
 
 M = TypeVar("M", bound=Model)
 

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, JsonValue
 
-from localcloud.camel import Model
-from localcloud.function_limits import TRIGGER_NAME
-from localcloud.template_source import TemplateError
-from localcloud.trigger_model import TriggerConfigError, read_trigger
+from localcloud.functions.camel import Model
+from localcloud.functions.limits import TRIGGER_NAME
+from localcloud.functions.trigger_model import TriggerConfigError, read_trigger
+from localcloud.template.source import TemplateError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from localcloud.function_spec import Trigger
-    from localcloud.template_source import Node
+    from localcloud.functions.spec import Trigger
+    from localcloud.template.source import Node
 
 
 class TriggerModel(Model):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fctoolkit.jsontypes import JsonObject, JsonValue
-    from localcloud.function_spec import FunctionSpec, TimerTrigger
+    from localcloud.functions.spec import FunctionSpec, TimerTrigger
     from localcloud.message import Response
 
 # Which types count as text is not documented; these are, in the emulations that exist.

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from localcloud.clock import StateClock
+from localcloud.conditions.clock import StateClock
 from localcloud.dispatch import COMMON_PARAMETERS, action_of
 from localcloud.errors import LocalCloudError
-from localcloud.masking import masked_headers, masked_query, masked_text
 from localcloud.message import FORM_TYPE, Request, Response, json_response
+from localcloud.recording.masking import masked_headers, masked_query, masked_text
 from localcloud.validation import in_words
 
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
-from localcloud.deployment import Deployment
 from localcloud.errors import LocalCloudError
-from localcloud.function_spec import FunctionSpec
+from localcloud.functions.deployment import Deployment
+from localcloud.functions.spec import FunctionSpec
 from localcloud.runtime.environment import basics_of, calling
-from localcloud.template import Template, read_template
+from localcloud.template.reading import Template, read_template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

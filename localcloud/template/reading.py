@@ -22,20 +22,20 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import Field
 
-from localcloud.camel import Model
-from localcloud.function_limits import FUNCTION_NAME, VARIABLE_NAME_IN_WORDS
-from localcloud.function_model import AsyncInvokeModel, FunctionModel, LogConfig, wrong_variable
-from localcloud.function_spec import DEFAULT_ACCOUNT_ID, FunctionSpec
-from localcloud.template_model import validated
-from localcloud.template_references import References
-from localcloud.template_resources import resolved_props, resources
-from localcloud.template_source import Place, TemplateError, load
-from localcloud.template_triggers import TriggerModel, read_triggers
+from localcloud.functions.camel import Model
+from localcloud.functions.limits import FUNCTION_NAME, VARIABLE_NAME_IN_WORDS
+from localcloud.functions.model import AsyncInvokeModel, FunctionModel, LogConfig, wrong_variable
+from localcloud.functions.spec import DEFAULT_ACCOUNT_ID, FunctionSpec
+from localcloud.template.references import References
+from localcloud.template.resources import resolved_props, resources
+from localcloud.template.shapes import validated
+from localcloud.template.source import Place, TemplateError, load
+from localcloud.template.triggers import TriggerModel, read_triggers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from localcloud.template_source import Node
+    from localcloud.template.source import Node
 
 EDITION: Final = "3.0.0"
 

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Final
 
 from localcloud.admin import ADMIN_PATH
 from localcloud.message import Request
-from localcloud.recording import asked_for, written_down
+from localcloud.recording.recording import asked_for, written_down
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from localcloud.cloud import LocalCloud
     from localcloud.message import Response
-    from localcloud.recording import Recorded
+    from localcloud.recording.recording import Recorded
 
 _MADE: Final = re.compile(
     r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}"  # an id of a request

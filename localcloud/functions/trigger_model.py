@@ -12,16 +12,16 @@ from pydantic.alias_generators import to_pascal
 
 from fctoolkit.errors import PatternError
 from fctoolkit.pattern import EVENTBRIDGE_LIMIT, compile_pattern
-from localcloud.camel import Model, first_mistake
 from localcloud.delivery.retries import BusRetries, Strategy
 from localcloud.delivery.settings import PushSettings, Tolerance
-from localcloud.function_limits import HttpMethod  # noqa: TC001 - read when models are made
-from localcloud.function_spec import EventBridgeTrigger, HttpTrigger, QueueTrigger, TimerTrigger
+from localcloud.functions.camel import Model, first_mistake
+from localcloud.functions.limits import HttpMethod  # noqa: TC001 - read when models are made
+from localcloud.functions.spec import EventBridgeTrigger, HttpTrigger, QueueTrigger, TimerTrigger
 
 if TYPE_CHECKING:
     from fctoolkit.jsontypes import FrozenJson
     from fctoolkit.pattern import Pattern
-    from localcloud.function_spec import Trigger
+    from localcloud.functions.spec import Trigger
 
 M = TypeVar("M", bound=Model)
 

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from localcloud.errors import Refusal
-from localcloud.function_limits import LIMIT_ERROR, RESULT_ERROR, SYNC_PAYLOAD_BYTES
+from localcloud.functions.limits import LIMIT_ERROR, RESULT_ERROR, SYNC_PAYLOAD_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from localcloud.function_spec import FunctionSpec
+    from localcloud.functions.spec import FunctionSpec
     from localcloud.runtime import Invocation
 
 ASYNC_PAYLOAD_BYTES: Final = 128 * 1024

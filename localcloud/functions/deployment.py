@@ -13,20 +13,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from fctoolkit.errors import ConfigurationError
-from localcloud.eventbridge import EventBus, trigger_rule
-from localcloud.function_spec import (
+from localcloud.delivery.bus import EventBus, trigger_rule
+from localcloud.functions.running import Alias, Ended, Running, kill_until
+from localcloud.functions.spec import (
     DEFAULT_ACCOUNT_ID,
     DEFAULT_REGION,
     LATEST,
     EventBridgeTrigger,
     HttpTrigger,
 )
-from localcloud.message import Request
-from localcloud.running import Alias, Ended, Running, kill_until
-from localcloud.runtime import ClosedError, FunctionProcess, Invocation, Machine
-from localcloud.runtime.environment import ACCESS_KEY_ID
-from localcloud.runtime.invocation import new_request_id
-from localcloud.triggers import (
+from localcloud.functions.triggers import (
     FUNCTION_ERROR_STATUS,
     HttpAnswer,
     HttpRequest,
@@ -37,15 +33,19 @@ from localcloud.triggers import (
     passed_request,
     timer_event,
 )
+from localcloud.message import Request
+from localcloud.runtime import ClosedError, FunctionProcess, Invocation, Machine
+from localcloud.runtime.environment import ACCESS_KEY_ID
+from localcloud.runtime.invocation import new_request_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from localcloud.function_spec import FunctionSpec, TimerTrigger
+    from localcloud.functions.spec import FunctionSpec, TimerTrigger
     from localcloud.runtime import Credentials, Limits
     from localcloud.runtime.process import Interpreter
-    from localcloud.template import Template
+    from localcloud.template.reading import Template
 
 
 @dataclass(frozen=True, slots=True)

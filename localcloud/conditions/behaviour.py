@@ -10,11 +10,11 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from localcloud.conditions.progress import Pace
+from localcloud.conditions.throttling import Limit
 from localcloud.delivery.letters import Large
 from localcloud.delivery.settings import Tolerance
-from localcloud.progress import Pace
 from localcloud.signatures.acs3 import TriggerPayload
-from localcloud.throttling import Limit
 
 Seconds: TypeAlias = Annotated[float, Field(ge=0)]
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from fctoolkit.jsontypes import FrozenJson, JsonObject
     from fctoolkit.pattern import Pattern
-    from localcloud.function_spec import EventBridgeTrigger, FunctionSpec
+    from localcloud.functions.spec import EventBridgeTrigger, FunctionSpec
 
 DEFAULT_BUS: Final = "default"
 DISABLED: Final = "the rule is disabled"

@@ -21,8 +21,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from localcloud.template_resources import extended_props
-from localcloud.template_source import Content, Node, TemplateError, UnknownValueError
+from localcloud.template.resources import extended_props
+from localcloud.template.source import Content, Node, TemplateError, UnknownValueError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

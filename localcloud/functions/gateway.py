@@ -1,7 +1,6 @@
 """FC's gateway for HTTP triggers: finds the trigger, checks the request, runs the function and answers.
 
-Past the gateway a request is an event and a result is an answer; `localcloud.triggers` makes the one and
-the other.
+Past the gateway a request is an event and a result is an answer; `triggers` makes the one and the other.
 
 Source: https://www.alibabacloud.com/help/en/functioncompute/fc/web-functions (limits), the page on
 signatures that `localcloud.signatures.acs3` names, and https://help.aliyun.com/document_detail/85445.html
@@ -18,22 +17,27 @@ from urllib.parse import unquote, urlsplit
 
 from localcloud.endpoints import host_name
 from localcloud.errors import Refusal
-from localcloud.function_spec import HttpTrigger
-from localcloud.invoking import accepted_headers, read_options, refuse_platform_error, report_headers
+from localcloud.functions.invoking import (
+    accepted_headers,
+    read_options,
+    refuse_platform_error,
+    report_headers,
+)
+from localcloud.functions.spec import HttpTrigger
+from localcloud.functions.triggers import HttpRequest
 from localcloud.message import Request, Response, json_response
 from localcloud.runtime import ClosedError
 from localcloud.runtime.invocation import new_request_id
 from localcloud.services.fc.codes import FC_CODES
-from localcloud.triggers import HttpRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fctoolkit.jsontypes import JsonObject, JsonValue
-    from localcloud.behaviour import Behaviour
+    from localcloud.conditions.behaviour import Behaviour
     from localcloud.delivery.deliveries import Deliveries
-    from localcloud.function_spec import FunctionSpec
-    from localcloud.invoking import InvocationOptions
+    from localcloud.functions.invoking import InvocationOptions
+    from localcloud.functions.spec import FunctionSpec
 
 PREFIX: Final = "/_localcloud/http/"
 """Where triggers are for clients that cannot choose the host they name."""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from threading import Event
 
-    from localcloud.function_spec import FunctionSpec
+    from localcloud.functions.spec import FunctionSpec
     from localcloud.runtime import FunctionProcess, Invocation, Limits
 
 MOST_IN_BACKGROUND: Final = 64

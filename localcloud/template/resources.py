@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from localcloud.template_source import Node, TemplateError, merge
+from localcloud.template.source import Node, TemplateError, merge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from localcloud.template_references import References
+    from localcloud.template.references import References
 
 
 def resources(document: Node) -> Iterator[tuple[str, Node]]:

@@ -1,0 +1,1 @@
+"""An s.yaml, read as the local cloud runs it. Runs nothing."""
