@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["Behaviour", "Fault", "FunctionError", "Invoker", "LocalCloud", "running_server", "with_cloud"]
 
 _MODULES: Final = {
-    "Behaviour": "behaviour",
-    "Fault": "faults",
-    "FunctionError": "invoker",
-    "Invoker": "invoker",
+    "Behaviour": "conditions.behaviour",
+    "Fault": "conditions.faults",
+    "FunctionError": "functions.invoker",
+    "Invoker": "functions.invoker",
     "LocalCloud": "cloud",
     "running_server": "server",
     "with_cloud": "testing",

@@ -32,7 +32,7 @@ from localcloud.runtime.exchange import ExitedError, NotStartedError, Reply, Tim
 from localcloud.runtime.folders import LocalFolders
 from localcloud.runtime.following import LAST_WORDS_SECONDS, Follower, LogText
 from localcloud.runtime.instance import GRACE_SECONDS, START_SECONDS
-from localcloud.runtime.left_behind import kill_left_behind
+from localcloud.runtime.left_behind import kill_with_children
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -147,9 +147,7 @@ class CustomInstance:
         with self._lock:
             first, self._killed = not self._killed, True
         if first:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            kill_left_behind(self._instance_id)
+            kill_with_children(self._process.pid, self._instance_id)
         self._process.wait()
         self._follower.finish()
 

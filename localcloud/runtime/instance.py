@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 from localcloud.runtime import bootstrap
 from localcloud.runtime.exchange import ExitedError, NotStartedError, Reply, TimedOutError
 from localcloud.runtime.following import Follower, LogText
-from localcloud.runtime.left_behind import kill_left_behind
+from localcloud.runtime.left_behind import kill_with_children
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -141,9 +141,7 @@ class BuiltInInstance:
         with self._lock:
             first, self._killed = not self._killed, True
         if first:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            kill_left_behind(self._instance_id)
+            kill_with_children(self._process.pid, self._instance_id)
         self._process.wait()
         self._follower.finish()
         with self._sending:

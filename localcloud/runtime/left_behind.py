@@ -20,16 +20,18 @@ _ROUNDS: Final = 20
 """How often is looked again for what was started meanwhile."""
 
 
-def kill_left_behind(instance_id: str) -> None:
-    """Kills every process that has the id of this instance in its environment."""
+def kill_with_children(pid: int, instance_id: str) -> None:
+    """Kills a process with its group, and every process that has this instance's id in its environment."""
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
     if not instance_id:
         return
     variable = f"FC_INSTANCE_ID={instance_id}".encode()
     for _ in range(_ROUNDS):
         found = tuple(_with(variable))
-        for pid in found:
+        for left in found:
             with suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
+                os.kill(left, signal.SIGKILL)
         if not found:
             return
 

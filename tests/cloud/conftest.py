@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import gc
-import logging
-import warnings
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.cloud_scene import Scene, scene
+from tests.support.vendor_clients import tidied
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,11 +43,7 @@ def at(request: pytest.FixtureRequest, scenes: _Scenes) -> Scene:
 
 
 @pytest.fixture(autouse=True, scope="module")
-def collected() -> Iterator[None]:
-    """Collects the clients' sockets, which they leave to the garbage collector; one client logs headers."""
-    logging.disable(logging.ERROR)
-    yield
-    logging.disable(logging.NOTSET)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "unclosed <socket", ResourceWarning)
-        gc.collect()
+def cleared() -> Iterator[None]:
+    """No other test is blamed for the clients' sockets and logs."""
+    with tidied():
+        yield

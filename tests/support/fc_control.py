@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import base64
-import gc
 import json
 import textwrap
-import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -99,10 +97,3 @@ def refused(status: int, code: str, text: str = "") -> Iterator[None]:
     assert (refusal.value.status_code, refusal.value.code) == (status, code), refusal.value.message
     assert text in refusal.value.message
     assert refusal.value.request_id
-
-
-def collect_sockets() -> None:
-    """Collects the sockets that the client leaves open, before other tests could be blamed for them."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "unclosed <socket", ResourceWarning)
-        gc.collect()

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import base64
-import gc
 import json
-import logging
 import threading
 import time
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -26,6 +23,7 @@ from tests.support.deployed import deployed
 from tests.support.echo_function import echo_deployment
 from tests.support.fc_clients import fc2_client, fc3_invoke
 from tests.support.product import ENS_ID, ES_ID, HUB_ID, custom_event, seed, state_of
+from tests.support.vendor_clients import tidied
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,14 +39,10 @@ BYTES = bytes(range(256))
 
 
 @pytest.fixture(autouse=True, scope="module")
-def collected() -> Iterator[None]:
-    """Collects the clients' sockets before other tests could be blamed for them; one client logs headers."""
-    logging.disable(logging.ERROR)
-    yield
-    logging.disable(logging.NOTSET)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "unclosed <socket", ResourceWarning)
-        gc.collect()
+def cleared() -> Iterator[None]:
+    """No other test is blamed for the clients' sockets and logs."""
+    with tidied():
+        yield
 
 
 class Served:

@@ -20,8 +20,9 @@ from tests.support.cloud_client import Signer
 from tests.support.cloud_modes import Keys
 from tests.support.echo_function import echo_deployment
 from tests.support.fc_clients import fc2_client, fc3_client, fc3_invoke
-from tests.support.fc_control import ARN, ControlPlane, code_of, collect_sockets, models, refused
+from tests.support.fc_control import ARN, ControlPlane, code_of, models, refused
 from tests.support.programs import requires
+from tests.support.vendor_clients import tidied
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,10 +35,10 @@ NEW = "def handler(event, context): return 'new'"
 
 
 @pytest.fixture(autouse=True, scope="module")
-def collected() -> Iterator[None]:
-    """No other test is blamed for the client's sockets."""
-    yield
-    collect_sockets()
+def cleared() -> Iterator[None]:
+    """No other test is blamed for the clients' sockets and logs."""
+    with tidied():
+        yield
 
 
 @pytest.fixture

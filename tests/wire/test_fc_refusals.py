@@ -10,7 +10,8 @@ import pytest
 
 from localcloud import LocalCloud
 from localcloud.server import running_server
-from tests.support.fc_control import ControlPlane, collect_sockets, models, refused
+from tests.support.fc_control import ControlPlane, models, refused
+from tests.support.vendor_clients import tidied
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,14 +25,13 @@ ROLE = "acs:ram::1234567890123456:role/one"
 @pytest.fixture(scope="module")
 def plane() -> Iterator[ControlPlane]:
     """A cloud with a function `one` that has a version, an alias and an HTTP trigger."""
-    with LocalCloud() as cloud, running_server(cloud) as url:
+    with tidied(), LocalCloud() as cloud, running_server(cloud) as url:
         plane = ControlPlane(cloud, url)
         plane.create("one")
         plane.publish("one")
         plane.alias("one", "live", "1")
         plane.trigger("one", "web", "http", {"methods": ["GET"]})
         yield plane
-    collect_sockets()
 
 
 @pytest.mark.parametrize(

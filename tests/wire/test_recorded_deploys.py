@@ -13,7 +13,6 @@ import pytest
 from localcloud import LocalCloud
 from localcloud.checksums import crc64
 from localcloud.server import running_server
-from tests.support.fc_control import collect_sockets
 from tests.support.product import ROOT, sample, seed
 from tests.support.recorded_deploys import (
     BEFORE_CREATION,
@@ -28,6 +27,7 @@ from tests.support.recorded_deploys import (
     function_of,
 )
 from tests.support.uploads import LAYER, fc_python, unpacked_layer, zipped_code
+from tests.support.vendor_clients import tidied
 from tools.deploy.comparison import Wanted, read_wanted
 from tools.deploylocal.standing import functions_of, layers_of, wrong_with
 from tools.layer.build import zip_bytes
@@ -81,10 +81,10 @@ class Account:
 
 
 @pytest.fixture(autouse=True, scope="module")
-def collected() -> Iterator[None]:
-    """No other test is blamed for the clients' sockets."""
-    yield
-    collect_sockets()
+def cleared() -> Iterator[None]:
+    """No other test is blamed for the clients' sockets and logs."""
+    with tidied():
+        yield
 
 
 @pytest.fixture

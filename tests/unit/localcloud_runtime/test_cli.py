@@ -17,8 +17,9 @@ import pytest
 
 from localcloud import LocalCloud
 from tests.support.fc_clients import fc3_invoke
-from tests.support.fc_control import ControlPlane, collect_sockets
+from tests.support.fc_control import ControlPlane
 from tests.support.programs import requires
+from tests.support.vendor_clients import tidied
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -419,12 +420,11 @@ class TestServe:
         """With --tick, the timers of functions that calls made fire, too."""
         requires("python3.12")
         ticked = tmp_path / "ticked"
-        with serving(root, "--tick", "0.05") as url:
+        with tidied(), serving(root, "--tick", "0.05") as url:
             plane = ControlPlane(LocalCloud(), url)
             plane.create("one", f"def handler(event, context): open({str(ticked)!r}, 'w').write('yes')")
             plane.trigger("one", "often", "timer", {"cronExpression": "@every 1m", "enable": True})
             until(ticked.exists)
-        collect_sockets()
 
     def test_the_end_comes_soon(self, root: Path) -> None:
         """A function that runs at the end holds up the end for seconds only, and leaves no process."""
