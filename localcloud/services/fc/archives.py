@@ -170,8 +170,10 @@ def _unpack(data: bytes, folder: Path, most_bytes: int) -> None:
 
 
 def _placed(entries: list[zipfile.ZipInfo], folder: Path) -> Iterator[tuple[zipfile.ZipInfo, Path]]:
-    """The entries and where they belong; refuses names that lead elsewhere."""
+    """The entries and where they belong; refuses names that lead elsewhere, and nameless ones."""
     for entry in entries:
+        if not entry.filename:
+            raise wrong("the zip file has an entry without a name.")
         path = PurePosixPath(entry.filename.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts:
             raise wrong(f"the zip file has an entry that leads out of its folder: {entry.filename!r}")

@@ -180,6 +180,12 @@ def test_any_damage(data: bytes, cut: int, at: int, byte: int) -> None:
             archives.keep(one)
 
 
+def test_an_entry_without_a_name() -> None:
+    """A name that begins with a NUL is none to Python: the zip is refused."""
+    damaged = zipped(("name", b"", FILE)).replace(b"name", b"\0ame")
+    assert "an entry without a name" in refusal_of(damaged)
+
+
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_damage_in_what_is_packed(method: int) -> None:
     """A zip whose packed content is damaged is refused, however it is packed."""
