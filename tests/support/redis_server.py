@@ -43,7 +43,7 @@ class RedisServer:
         """Start, or start again on the same port, and wait until it answers."""
         program = requires("redis-server")
         for _ in range(5):
-            port = self.port or _free_port()
+            port = self.port or free_port()
             lines = [
                 "bind 127.0.0.1",
                 f"port {port}",
@@ -95,7 +95,8 @@ def redis_server(folder: Path, *settings: str) -> Iterator[RedisServer]:
         server.stop()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody had a moment ago."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
