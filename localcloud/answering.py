@@ -115,10 +115,8 @@ class Responder:
     def _serve(self, world: World, target: Target, turn: Turn) -> tuple[Response | Work, str]:
         """The answer of a supported action to a well signed request, and the code of its failure if any."""
         request, operation = turn.request, target.operation
-        signer = ""
         if self._signed:
             claim = claim_of(request, operation.service)
-            signer = claim.access_key_id
             world.verifier.verify(claim, world.keyring(), self._wall_clock())
             turn.caller = claim.access_key_id
         service = world.services[operation.service]
@@ -145,7 +143,7 @@ class Responder:
             body=decoded_body(request, operation),
             content=request.body,
             headers=request.headers,
-            access_key_id=signer,
+            access_key_id=turn.caller,
         )
         fault = world.faults.take(service.name, operation.action, request.path, turn.caller)
         if fault is None:

@@ -7,14 +7,13 @@ Results go to standard output, logs and notes to standard error.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import threading
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from fctoolkit.errors import ConfigurationError, ToolkitError
@@ -299,7 +298,7 @@ def _credentials_for(variables: Mapping[str, str], endpoints: Sequence[str]) -> 
 def _show_logs(template: Template, key: str, invocation: Invocation) -> None:
     """Writes what a function logged, and what its error does not say: that it has no layer to import from."""
     sys.stderr.write(invocation.logs)
-    if _of_error(invocation, "Type") == "ImportModuleError" and _lacks_layers(template, key):
+    if invocation.of_error("Type") == "ImportModuleError" and _lacks_layers(template, key):
         print(
             f"localcloud: {template.file} lists no layer for the function {key}; "
             "what is neither in its code folder nor in Python itself comes from `layers`",
@@ -341,22 +340,10 @@ def _show_try(record: DeliveryRecord) -> None:
     how = f"failed with {invocation.error_type}" if invocation.error_type else "returned"
     # A function's logs say why it failed; other targets have none.
     to, why = (
-        (f" to {record.function}", "") if record.function else ("", f", {_of_error(invocation, 'Message')}")
+        (f" to {record.function}", "") if record.function else ("", f", {invocation.of_error('Message')}")
     )
     print(
         f"localcloud: {record.source}{to}, try {record.tries}, {how}{why}: {record.then}",
         file=sys.stderr,
         flush=True,
     )
-
-
-def _of_error(invocation: Invocation, part: Literal["Type", "Message"]) -> str:
-    """A part of the error that an invocation ended with, as its payload says; empty when there is none."""
-    if invocation.ok:
-        return ""
-    try:
-        payload: object = json.loads(invocation.payload)
-    except (ValueError, RecursionError):
-        # A custom runtime says in a header that it failed, and in the body whatever it likes.
-        payload = None
-    return str(payload.get(f"error{part}", "")) if isinstance(payload, dict) else ""

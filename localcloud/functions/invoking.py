@@ -9,7 +9,6 @@ of InvokeFunction, and https://www.alibabacloud.com/help/en/functioncompute/fc/w
 from __future__ import annotations
 
 import base64
-import json
 import re
 import secrets
 from dataclasses import dataclass
@@ -100,9 +99,7 @@ def refuse_platform_error(invocation: Invocation) -> None:
     """Refuses where FC answers with an error of its own, and not with one of the function's."""
     status = PLATFORM_ERRORS.get(invocation.error_type)
     if status is not None:
-        payload: object = json.loads(invocation.payload)
-        message = payload.get("errorMessage", "") if isinstance(payload, dict) else ""
-        raise Refusal(status, invocation.error_type, str(message))
+        raise Refusal(status, invocation.error_type, invocation.of_error("Message"))
 
 
 def _one_of(headers: Mapping[str, str], name: str, default: str, other: str) -> str:

@@ -7,7 +7,7 @@ import math
 import secrets
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from localcloud.runtime.memory import MIB
 
@@ -63,6 +63,17 @@ class Invocation:
     def ok(self) -> bool:
         """Whether the function returned."""
         return not self.error_type
+
+    def of_error(self, part: Literal["Type", "Message"]) -> str:
+        """A part of the error that it ended with, as its payload says; empty when there is none."""
+        if self.ok:
+            return ""
+        try:
+            payload: object = json.loads(self.payload)
+        except (ValueError, RecursionError):
+            # A custom runtime says in a header that it failed, and in the body whatever it likes.
+            payload = None
+        return str(payload.get(f"error{part}", "")) if isinstance(payload, dict) else ""
 
     @property
     def memory_mib(self) -> float:

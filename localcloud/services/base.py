@@ -196,6 +196,16 @@ def page_of(items: Sequence[T], number: int, size: int) -> Sequence[T]:
     return items[(number - 1) * size : number * size]
 
 
+def page_from(call: Call, items: Sequence[T], size: int) -> tuple[Sequence[T], str]:
+    """So many from `NextToken` on, and the token of the next page, empty on the last.
+
+    Tokens are numbers here; nobody must count on it.
+    """
+    start = integer(call, "NextToken", 0, minimum=0)
+    following = start + size
+    return items[start:following], str(following) if following < len(items) else ""
+
+
 def refuse_unplayed(call: Call, played: frozenset[str]) -> None:
     """Refuses parameters that would change the answer at the vendor's and would be ignored here."""
     ignored = sorted(name for name in call.query if name not in played)

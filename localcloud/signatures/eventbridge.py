@@ -11,11 +11,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from localcloud.errors import Refusal
-from localcloud.signatures.claim import Claim, base64_hmac, read_http_date, vendor_headers
-from localcloud.signatures.roa import refuse_other_body
+from localcloud.signatures.claim import vendor_headers
+from localcloud.signatures.roa import claimed
 
 if TYPE_CHECKING:
     from localcloud.message import Request
+    from localcloud.signatures.claim import Claim
 
 
 def read(request: Request) -> Claim:
@@ -24,16 +25,7 @@ def read(request: Request) -> Claim:
     key, _, signature = rest.partition(":")
     if not (scheme == "acs" and key and signature):
         raise Refusal(400, "IncompleteSignature", "Authorization must read acs:ACCESS_KEY_ID:SIGNATURE.")
-    refuse_other_body(request)
-    return Claim(
-        access_key_id=key,
-        signature=signature,
-        security_token=request.header("x-acs-security-token"),
-        signed_at=read_http_date(request.header("date"), "IllegalTimestamp"),
-        nonce=request.header("x-acs-signature-nonce"),
-        strings_to_sign=(string_to_sign(request),),
-        sign=_sign,
-    )
+    return claimed(request, key, signature, string_to_sign(request))
 
 
 def string_to_sign(request: Request) -> str:
@@ -42,7 +34,3 @@ def string_to_sign(request: Request) -> str:
     vendor = vendor_headers(request, "x-acs-")
     resource = f"{request.path}?{request.query}" if request.query else request.path
     return "\n".join((request.method, *standard, *vendor, resource))
-
-
-def _sign(text: str, secret: str) -> str:
-    return base64_hmac(secret, text, "sha1")

@@ -28,8 +28,12 @@ def read(request: Request) -> Claim:
     method = request.header("x-acs-signature-method")
     if method not in {"", "HMAC-SHA1"}:
         raise Refusal(400, "InvalidSignatureMethod", f"x-acs-signature-method {method} is not HMAC-SHA1.")
+    return claimed(request, key, signature, string_to_sign(request))
+
+
+def claimed(request: Request, key: str, signature: str, text: str) -> Claim:
+    """The claim of a key to have signed a text, as all older signatures in a header are made."""
     refuse_other_body(request)
-    text = string_to_sign(request)
     return Claim(
         access_key_id=key,
         signature=signature,

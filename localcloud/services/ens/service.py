@@ -22,6 +22,7 @@ from localcloud.services.base import (
     json_strings,
     listed,
     listed_tags,
+    page_from,
     page_of,
     refuse_unplayed,
     upper_camel_error,
@@ -191,15 +192,8 @@ class EnsService:
             if _has_tags(machine, wanted)
             for key, value in machine.tags().items()
         ]
-        start = integer(call, "NextToken", 0, minimum=0)
-        following = start + TAG_PAGE
-        return json_response(
-            {
-                "RequestId": call.request_id,
-                "NextToken": str(following) if following < len(rows) else "",
-                "TagResources": rows[start:following],
-            }
-        )
+        page, token = page_from(call, rows, TAG_PAGE)
+        return json_response({"RequestId": call.request_id, "NextToken": token, "TagResources": page})
 
     def _known_among(self, instance_ids: list[str]) -> list[Machine]:
         """The machines that there are, each once, in the order of the ids."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from localcloud.delivery.bus import DEFAULT_BUS
 from localcloud.functions.spec import DEFAULT_ACCOUNT_ID, DEFAULT_REGION
 from localcloud.message import json_response
-from localcloud.services.base import integer, json_value
+from localcloud.services.base import integer, json_value, page_from
 from localcloud.services.eventbridge.codes import invalid_argument
 
 if TYPE_CHECKING:
@@ -64,11 +64,10 @@ def moment_of(call: Call, name: str) -> int:
 
 
 def page(call: Call, key: str, rows: Sequence[JsonObject]) -> JsonObject:
-    """`Limit` rows from `NextToken` on. Tokens are numbers here; nobody must count on it."""
-    size = integer(call, "Limit", MAXIMUM_PAGE, maximum=MAXIMUM_PAGE)
-    start = integer(call, "NextToken", 0, minimum=0)
-    page: JsonObject = {key: [*rows[start : start + size]], "Total": len(rows)}
-    return {**page, "NextToken": str(start + size)} if start + size < len(rows) else page
+    """`Limit` rows from `NextToken` on."""
+    shown, token = page_from(call, rows, integer(call, "Limit", MAXIMUM_PAGE, maximum=MAXIMUM_PAGE))
+    page: JsonObject = {key: [*shown], "Total": len(rows)}
+    return {**page, "NextToken": token} if token else page
 
 
 def shown_bus(call: Call, bus: BusRecord) -> JsonObject:

@@ -60,6 +60,11 @@ def qualifier_of(call: Call) -> str:
     return call.query.get("qualifier") or LATEST
 
 
+def sent(call: Call) -> JsonObject:
+    """What the body sets: a null says nothing."""
+    return {key: value for key, value in call.body.items() if value is not None}
+
+
 def paged(call: Call, key: str, rows: Mapping[str, T], shown: Callable[[T], JsonObject]) -> Response:
     """A page of rows under `key`, in the order of their names; `nextToken` is the name of the next one."""
     size = integer(call, "limit", PAGE, maximum=LARGEST_PAGE)

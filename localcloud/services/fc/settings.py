@@ -17,7 +17,7 @@ from localcloud.functions.spec import LATEST
 from localcloud.message import Response, json_response
 from localcloud.services.fc.codes import missing, wrong
 from localcloud.services.fc.model import AsyncConfig
-from localcloud.services.fc.plane import DONE, paged, qualifier_of, region_of
+from localcloud.services.fc.plane import DONE, paged, qualifier_of, region_of, sent
 from localcloud.services.fc.reading import checked_input
 
 if TYPE_CHECKING:
@@ -81,8 +81,7 @@ class SettingActions:
         now = iso_time(call.moment.now)
         before = function.asynchronous.get(qualifier)
         created = before.record["createdTime"] if before is not None else now
-        sent = {key: value for key, value in call.body.items() if value is not None}
-        record: JsonObject = {**sent, "createdTime": created, "lastModifiedTime": now}
+        record: JsonObject = {**sent(call), "createdTime": created, "lastModifiedTime": now}
         function.asynchronous[qualifier] = AsyncConfig(record, given.settings)
         self._plane.stage.show(function)
         return json_response(_async_record(function, qualifier))
@@ -137,8 +136,7 @@ class SettingActions:
         target = given.target if given.default_target is None else given.default_target
         if target is None:
             raise wrong("target: is missing")
-        sent = {key: value for key, value in call.body.items() if value is not None}
-        function.provisions[qualifier] = {**sent, "target": target}
+        function.provisions[qualifier] = {**sent(call), "target": target}
         self._plane.stage.show(function)
         return json_response(self._provision_record(function, qualifier))
 
@@ -159,7 +157,7 @@ class SettingActions:
     def _put_scaling(self, call: Call) -> Response:
         function, qualifier = self._meant(call)
         checked_input(_Scaling, call.body)
-        function.scalings[qualifier] = {key: one for key, one in call.body.items() if one is not None}
+        function.scalings[qualifier] = sent(call)
         self._plane.stage.show(function)
         return json_response(self._scaling_record(function, qualifier))
 

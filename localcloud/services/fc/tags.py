@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from localcloud.message import Response, json_response
-from localcloud.services.base import integer
+from localcloud.services.base import integer, page_from
 from localcloud.services.fc.codes import missing, wrong
 from localcloud.services.fc.plane import DONE, region_of
 from localcloud.services.fc.reading import read_list, read_tags, read_texts
@@ -58,7 +58,7 @@ class TagActions:
         return DONE
 
     def _list(self, call: Call) -> Response:
-        """A page of tags, all without a `Limit`. Tokens are numbers here; nobody must count on it."""
+        """A page of tags, all without a `Limit`."""
         arns = read_texts(call.query.get("ResourceId", ""), "ResourceId")
         wanted = read_tags(read_list(call.query.get("Tag", ""), "Tag"))
         rows: list[JsonValue] = [
@@ -72,10 +72,9 @@ class TagActions:
             if (not arns or function.arn() in arns) and wanted.items() <= function.tags.items()
             for key, value in function.tags.items()
         ]
-        start = integer(call, "NextToken", 0, minimum=0)
-        following = start + integer(call, "Limit", max(len(rows), 1))
-        token: JsonObject = {"NextToken": str(following)} if following < len(rows) else {}
-        return json_response({"RequestId": call.request_id, "TagResources": rows[start:following], **token})
+        page, token = page_from(call, rows, integer(call, "Limit", max(len(rows), 1)))
+        following: JsonObject = {"NextToken": token} if token else {}
+        return json_response({"RequestId": call.request_id, "TagResources": page, **following})
 
     def _regions(self, _: Call) -> Response:
         rows: list[JsonValue] = [{"RegionId": region, "LocalName": name} for region, name in REGIONS.items()]

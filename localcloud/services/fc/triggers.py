@@ -18,7 +18,7 @@ from localcloud.functions.trigger_model import TriggerConfigError, read_trigger
 from localcloud.message import Response, json_response
 from localcloud.services.fc.codes import exceeded, missing, there_already, wrong
 from localcloud.services.fc.model import TriggerEntry
-from localcloud.services.fc.plane import DONE, paged
+from localcloud.services.fc.plane import DONE, paged, sent
 from localcloud.services.fc.reading import TriggerInput, checked_input, read_object
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class TriggerActions:
 
     def _update(self, call: Call) -> Response:
         function, entry = self._found(call)
-        changes = {key: value for key, value in call.body.items() if value is not None}
+        changes = sent(call)
         given = checked_input(TriggerInput, {**entry.record, **changes})
         kept = {key: entry.record[key] for key in ("triggerId", "createdTime")}
         new = _entry(function, given, {**kept, "lastModifiedTime": iso_time(call.moment.now)})

@@ -11,7 +11,7 @@ from localcloud.message import Response, json_response
 from localcloud.services.base import integer
 from localcloud.services.fc.codes import missing, there_already, wrong
 from localcloud.services.fc.model import Alias, Version
-from localcloud.services.fc.plane import DONE, LARGEST_PAGE, PAGE, paged
+from localcloud.services.fc.plane import DONE, LARGEST_PAGE, PAGE, paged, sent
 from localcloud.services.fc.reading import AliasInput, checked_input
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class VersionActions:
     def _update_alias(self, call: Call) -> Response:
         function, before = self._found(call)
         name = call.path["aliasName"]
-        changes = {key: value for key, value in call.body.items() if value is not None}
+        changes = sent(call)
         given = checked_input(AliasInput, {**before.record(name), **changes})
         alias = replace(
             before,
