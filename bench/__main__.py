@@ -1,4 +1,4 @@
-"""`./dev bench`: makes measurements, each in a fresh process; shows tables and writes bench/results.json."""
+"""`./dev bench`: makes measurements in fresh processes; shows tables and writes bench/results.json."""
 
 from __future__ import annotations
 
@@ -28,42 +28,49 @@ FORMAT: Final = 1
 SIZES: Final = (100, 1_000, 10_000)
 LATENCIES: Final = (0.05, 0.3)
 MOST_LATENCY: Final = 10.0
+MOST_ROUNDS: Final = 1_000
 MOST_SECONDS: Final = 3_600
-"""Of one measurement; then something hangs."""
+"""Of one process; then something hangs."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Makes the measurements; 0 when all were made and kept their bounds, else 1."""
     parsed = _parser().parse_args(arguments)
-    asked = Asked(tuple(parsed.sizes), tuple(parsed.stores or stores.available()), tuple(parsed.latencies))
+    asked = Asked(
+        tuple(parsed.sizes),
+        tuple(parsed.stores or stores.available()),
+        tuple(parsed.latencies),
+        parsed.rounds,
+    )
     done: list[JsonValue] = []
     failed = missed = 0
     for name in parsed.cases or CASES:
         case = CASES[name]
-        settings = case.settings(asked)
-        widths = _show_heading(case, settings)
-        for setting in settings:
+        groups = case.groups(asked)
+        widths = _show_heading(case, [one for settings in groups for one in settings])
+        for settings in groups:
             try:
-                numbers = measured(case, setting)
+                rows = measured(case, settings)
             except BenchError as error:
-                failed += 1
-                print(f"  FAILED {json.dumps(setting)}\n{error}", flush=True)
+                failed += len(settings)
+                print(f"  FAILED {', '.join(map(json.dumps, settings))}\n{error}", flush=True)
                 continue
-            done.append({"case": case.name, "setting": setting, "numbers": numbers})
-            _show_row(case, {**setting, **numbers}, widths)
-            for bound in _missed(numbers):
-                missed += 1
-                print(f"  MISSED {bound}", flush=True)
+            for setting, numbers in zip(settings, rows, strict=True):
+                done.append({"case": case.name, "setting": setting, "numbers": numbers})
+                _show_row(case, {**setting, **numbers}, widths)
+                for bound in _missed(numbers):
+                    missed += 1
+                    print(f"  MISSED {bound}", flush=True)
     parsed.output.write_text(json.dumps(_results(done), indent=1) + "\n", encoding="utf-8")
     wrong = [f"{count} {what}" for count, what in ((failed, "FAILED"), (missed, "bounds MISSED")) if count]
     print("; ".join([f"\n{parsed.output}: {len(done)} measurements", *wrong]))
     return 1 if wrong else 0
 
 
-def measured(case: Case, setting: JsonObject) -> JsonObject:
-    """The numbers of one measurement, made in a process of its own. Raises `BenchError` with what it said."""
-    with stores.opened(str(setting.get("store", "none"))) as url:
-        asked = json.dumps({"case": case.name, "setting": setting, "store_url": url})
+def measured(case: Case, settings: Sequence[JsonObject]) -> Sequence[JsonObject]:
+    """The numbers of each measurement, all made in one new process. Raises `BenchError` with what it said."""
+    with stores.opened(str(settings[0].get("store", "none"))) as url:
+        asked = json.dumps({"case": case.name, "settings": settings, "store_url": url})
         try:
             done = subprocess.run(
                 [sys.executable, "-m", "bench.child"],
@@ -78,8 +85,8 @@ def measured(case: Case, setting: JsonObject) -> JsonObject:
             raise BenchError(f"it took more than {MOST_SECONDS} s") from None
     if done.returncode:
         raise BenchError(done.stderr.strip() or f"the process ended with {done.returncode}")
-    numbers: JsonObject = json.loads(done.stdout)
-    return numbers
+    rows: list[JsonObject] = json.loads(done.stdout)
+    return rows
 
 
 def _missed(numbers: JsonObject) -> list[str]:
@@ -131,6 +138,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--latencies", type=_seconds, nargs="+", default=LATENCIES, help="seconds that a call waits"
     )
+    parser.add_argument("--rounds", type=_rounds, help="how often settings are taken in turn, where they are")
     parser.add_argument("--output", type=Path, default=RESULTS, help="instead of bench/results.json")
     return parser
 
@@ -138,6 +146,12 @@ def _parser() -> argparse.ArgumentParser:
 def _size(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) <= max(SIZES):
         raise argparse.ArgumentTypeError(f"expected 1 to {max(SIZES)}, found {text!r}")
+    return int(text)
+
+
+def _rounds(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= MOST_ROUNDS:
+        raise argparse.ArgumentTypeError(f"expected 1 to {MOST_ROUNDS}, found {text!r}")
     return int(text)
 
 

@@ -1,4 +1,4 @@
-"""One measurement in this process: its setting comes as JSON on stdin, its numbers go as JSON to stdout."""
+"""Measurements in this process: their settings come as JSON on stdin, their numbers go as JSON to stdout."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def main() -> None:
     # Logs are written, as in the cloud, and kept by nobody.
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stderr(nowhere):
         try:
-            numbers = CASES[asked["case"]].measure(asked["setting"], asked["store_url"])
+            numbers = CASES[asked["case"]].measure(asked["settings"], asked["store_url"])
         except BenchError as error:
             sys.exit(str(error))
     sys.stdout.write(json.dumps(numbers))

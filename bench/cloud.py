@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel, ConfigDict
 
-from bench.case import Asked, BenchError, Case, Column
+from bench.case import Asked, BenchError, Case, Column, each
 from bench.page_servers import LocalPages, MotoPages, running, send
 
 if TYPE_CHECKING:
@@ -268,7 +268,7 @@ START_CASE: Final = Case(
         Column("moto answered s", "moto_answered_seconds", ".2f"),
     ),
     _start_settings,
-    measure_start,
+    each(measure_start),
 )
 
 CASE: Final = Case(
@@ -284,5 +284,5 @@ CASE: Final = Case(
         *(Column(f"moto /s, {count}", f"moto_a_second_{count}", ",.0f") for count in CONNECTIONS),
     ),
     _page_settings,
-    measure_pages,
+    each(measure_pages),
 )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from pydantic import BaseModel, ConfigDict
 
 from bench.account import Account, batch_event, places, timer_event
-from bench.case import Asked, BenchError, Case, Column
+from bench.case import Asked, BenchError, Case, Column, each
 from bench.harness import TIMEOUT, Bench, opened
 from bench.resources import memory_now, memory_peak
 from enlist.settings import IDS_PER_CALL
@@ -208,5 +208,5 @@ CASE: Final = Case(
         Column("bound", "idle_calls_bound", ","),
     ),
     settings,
-    measure,
+    each(measure),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from bench import fleet
-from bench.case import Asked, Case, Column
+from bench.case import Asked, Case, Column, each
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,5 +51,5 @@ CASE: Final = Case(
         Column("idle s", "idle_wall_seconds", ".1f"),
     ),
     settings,
-    measure,
+    each(measure),
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from pydantic import BaseModel, ConfigDict
 
 from bench.account import Account, batch_event, places, timer_event
-from bench.case import Asked, BenchError, Case, Column
+from bench.case import Asked, BenchError, Case, Column, each
 from bench.fleet import BETWEEN_SWEEPS
 from bench.harness import opened
 
@@ -97,5 +97,5 @@ CASE: Final = Case(
         Column("refused", "refused_calls"),
     ),
     settings,
-    measure,
+    each(measure),
 )

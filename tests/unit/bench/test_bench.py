@@ -11,8 +11,9 @@ import pytest
 from bench import __main__ as command
 from bench import cloud, fleet
 from bench.account import Account
-from bench.case import BenchError
+from bench.case import BenchError, Case, Column, each
 from bench.cases import CASES
+from bench.medians import summary
 from bench.page_servers import HOW_TO_GET_MOTO, MOTO_SERVER
 from tests.support import programs
 from tests.support.product import ROOT, cluster, ens_instance
@@ -100,7 +101,7 @@ def needs_moto() -> None:
 def test_pages_do_not_wait_for_what_is_stored() -> None:
     """A page takes less than twice as long with a hundred instances as with ten, and less than moto's."""
     needs_moto()
-    numbers: Any = command.measured(CASES["cloud"], {"instances": 100, "rounds": 30})
+    numbers: Any = command.measured(CASES["cloud"], [{"instances": 100, "rounds": 30}])[0]
     assert set(numbers) == explained("| number of `cloud` |")
     for size in cloud.PAGES:
         # Medians: a busy machine disturbs the slowest of few.
@@ -112,7 +113,7 @@ def test_pages_do_not_wait_for_what_is_stored() -> None:
 def test_the_local_cloud_starts_within_a_second() -> None:
     """Its process needs less than a second of processor time, however busy the machine is."""
     needs_moto()
-    numbers: Any = command.measured(CASES["cloud-start"], {"starts": 2})
+    numbers: Any = command.measured(CASES["cloud-start"], [{"starts": 2}])[0]
     assert set(numbers) == explained("| number of `cloud-start` |")
     assert 0 < numbers["local_ready_seconds"] < numbers["local_answered_seconds"]
     assert 0 < numbers["local_cpu_seconds"] < cloud.MOST_SECONDS_TO_START
@@ -123,9 +124,9 @@ def test_a_bound_that_is_not_kept_fails_the_command(
 ) -> None:
     """It is shown, the numbers are kept all the same, and the exit code is 1."""
 
-    def measured(_: object, setting: dict[str, Any]) -> dict[str, Any]:
+    def measured(_: object, __: object) -> list[dict[str, Any]]:
         keys = dict.fromkeys([column.key for column in CASES["cloud-start"].columns], 1)
-        return {**keys, "missed": ["the first answer came after 1.50 s"]}
+        return [{**keys, "missed": ["the first answer came after 1.50 s"]}]
 
     monkeypatch.setattr(command, "measured", measured)
     file = tmp_path / "results.json"
@@ -137,7 +138,7 @@ def test_a_bound_that_is_not_kept_fails_the_command(
 def test_what_goes_wrong_in_the_other_process_is_told() -> None:
     """An error in the process of a measurement is the measurement's."""
     with pytest.raises(BenchError, match="way"):
-        command.measured(CASES["fleet"], {"way": "by hand", "machines": 1, "clusters": 1, "store": "none"})
+        command.measured(CASES["fleet"], [{"way": "by hand", "machines": 1, "clusters": 1, "store": "none"}])
 
 
 def test_a_failed_measurement_fails_the_command(
@@ -145,10 +146,11 @@ def test_a_failed_measurement_fails_the_command(
 ) -> None:
     """It is shown and is not in the results, the others are made all the same, and the exit code is 1."""
 
-    def measured(_: object, setting: dict[str, Any]) -> dict[str, Any]:
+    def measured(_: object, settings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        [setting] = settings
         if setting["way"] == "sweep":
             raise BenchError("two machines are missing")
-        return dict.fromkeys([column.key for column in CASES["quota"].columns], 1)
+        return [dict.fromkeys([column.key for column in CASES["quota"].columns], 1)]
 
     monkeypatch.setattr(command, "measured", measured)
     file = tmp_path / "results.json"
@@ -156,3 +158,44 @@ def test_a_failed_measurement_fails_the_command(
     assert "two machines are missing" in capsys.readouterr().out
     kept = json.loads(file.read_text())["measurements"]
     assert [one["setting"]["way"] for one in kept] == ["one batch", "one batch"]
+
+
+def test_settings_that_are_measured_together_share_a_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One process gets all of them; each has its own row, with the median of what is summed up."""
+    given: list[list[dict[str, Any]]] = []
+
+    def measured(_: object, settings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        given.append(settings)
+        return [{"ms": summary([1.0, 2.0, 9.0 + one["way"]])} for one in settings]
+
+    case = Case(
+        "both",
+        "two ways",
+        (Column("way", "way"), Column("ms", "ms", ".2f")),
+        lambda asked: [{"way": way, "rounds": asked.rounds} for way in (1, 2)],
+        each(lambda setting, _: setting),
+        together=True,
+    )
+    monkeypatch.setattr(command, "measured", measured)
+    monkeypatch.setitem(CASES, "both", case)  # type: ignore[arg-type]  # it is a dict
+    file = tmp_path / "results.json"
+    assert command.main(["both", "--rounds", "7", "--output", str(file)]) == 0
+    assert given == [[{"way": 1, "rounds": 7}, {"way": 2, "rounds": 7}]]
+    assert [line.split() for line in capsys.readouterr().out.splitlines()[2:5]] == [
+        ["way", "ms"],
+        ["1", "2.00"],
+        ["2", "2.00"],
+    ]
+    kept = json.loads(file.read_text())["measurements"]
+    assert [one["numbers"]["ms"]["most"] for one in kept] == [10.0, 11.0]
+
+
+def test_a_summary_tells_median_and_spread() -> None:
+    """Median, quartiles, least and most, of as many as there are; of none there is no summary."""
+    told = {"median": 3.0, "least": 1.0, "lower": 2.0, "upper": 4.0, "most": 9.0, "count": 5}
+    assert summary([9.0, 1.0, 2.0, 3.0, 4.0]) == told
+    assert summary([2.0])["upper"] == 2.0
+    with pytest.raises(ValueError, match="nothing to sum up"):
+        summary([])
