@@ -27,6 +27,7 @@ from fctoolkit.events import (
 )
 from fctoolkit.http import HttpError, HttpRequest, HttpResponse
 from fctoolkit.logging import bind
+from fctoolkit.metrics import add
 from fctoolkit.router import EventRouter
 from fctoolkit.strictjson import dotted, excerpt
 
@@ -253,15 +254,15 @@ class Doors:
 
 
 def log_outcomes(report: Report, *, quiet: bool = False) -> None:
-    """One line for each outcome, warnings for what needs somebody, and one line that counts them."""
+    """One line for each outcome, warnings for what needs somebody; the line `metrics` counts them all."""
     for outcome in report.outcomes:
         if quiet and outcome.quiet:
             continue
         needs_somebody = outcome.result in UNSETTLED or outcome.quarantined
         level = logging.WARNING if needs_somebody else logging.INFO
         _LOG.log(level, "%s", outcome.result.value, extra={"outcome": outcome.as_record()})
-    if report.outcomes:
-        _LOG.info("done", extra={"counts": report.counts()})
+    for name, number in report.counts().items():
+        add(name, number)
 
 
 def _refusal(error: EventError, place: str = "") -> Outcome:

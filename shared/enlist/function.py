@@ -20,6 +20,7 @@ from fctoolkit.clock import Deadline
 from fctoolkit.context import Context, deadline_of, timeout_of
 from fctoolkit.credentials import resolve_credentials
 from fctoolkit.errors import StoreError
+from fctoolkit.metrics import initializing, measured
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -82,7 +83,7 @@ class Function:
         Raises `ConfigurationError` when something is wrong with them, so that the instance never starts. A
         store that cannot be reached just now is left to the invocations.
         """
-        with json_logging.log_context(request_id=context.request_id, function=context.function.name):
+        with initializing(context, self._effects.clock):
             self._ready()
             try:
                 self._guard(context)
@@ -95,7 +96,7 @@ class Function:
         Raises `NotSettledError` when something could not be settled, and the `ApiError` tree, `StoreError` or
         `ConfigurationError` when nothing could be.
         """
-        with json_logging.invocation(context):
+        with measured(context, clock=self._effects.clock):
             return self._ready().take(raw, context)
 
     def _ready(self) -> Doors:

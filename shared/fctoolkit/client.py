@@ -30,6 +30,7 @@ from fctoolkit.answers import (
 )
 from fctoolkit.clock import SYSTEM_CLOCK, Clock, Deadline
 from fctoolkit.errors import AnswerError, ApiError, ApiFailure, ConfigurationError, TransientError
+from fctoolkit.metrics import current
 from fctoolkit.repeating import DEFAULT_POLICY, Failed, repeated
 from fctoolkit.retry import ERRORS, LEAVE_DOUBT, FailureKind, RetryPolicy, classify
 from fctoolkit.signing import canonical_query
@@ -171,6 +172,7 @@ class AttemptReport:
 
     Attributes:
         action: the API's name.
+        method: HTTP method.
         host: where it was sent.
         attempt: 1 for the first attempt of a call.
         status: HTTP status, 0 when no answer came.
@@ -180,6 +182,7 @@ class AttemptReport:
     """
 
     action: str
+    method: str
     host: str
     attempt: int
     status: int
@@ -232,7 +235,9 @@ class ApiClient:
         random: a number from 0.0 to 1.0 for each wait.
         nonce: a unique text for the signature of each attempt.
         listener: called after each attempt. What it raises is logged and dropped: the answer to a write must
-            not be lost to a metric.
+            not be lost to a log line.
+
+    Inside of `metrics.measured` each attempt is counted, whatever the listener does.
     """
 
     def __init__(
@@ -306,7 +311,7 @@ class ApiSession:
             outcome = self._answered(request, reply, number)
         else:
             outcome = self._refused(request, reply, number)
-        self._report(outcome, number, self._means.clock.monotonic() - started)
+        self._report(request, outcome, number, self._means.clock.monotonic() - started)
         return outcome
 
     def _unanswered(self, request: ApiRequest, reply: NoReply, number: int) -> ApiAnswer | Failed:
@@ -362,11 +367,22 @@ class ApiSession:
         """Masked first, shortened then: a cut through a secret would leave the first half of it."""
         return shorten(self._credentials.mask(text))
 
-    def _report(self, outcome: ApiAnswer | Failed, number: int, seconds: float) -> None:
-        said = outcome if isinstance(outcome, ApiAnswer) else outcome.failure
+    def _report(self, request: ApiRequest, outcome: ApiAnswer | Failed, number: int, seconds: float) -> None:
+        kind = outcome.kind if isinstance(outcome, Failed) else None
+        said = outcome.failure if isinstance(outcome, Failed) else outcome
         code = said.code or f"http_{said.status}" if isinstance(said, ApiFailure) else ""
-        report = AttemptReport(said.action, said.host, number, said.status, code, said.request_id, seconds)
+        if metrics := current():
+            metrics.count_attempt(
+                request.action,
+                seconds,
+                repeated=number > 1,
+                failed=kind is not None,
+                throttled=kind is FailureKind.THROTTLED,
+            )
+        report = AttemptReport(
+            request.action, request.method, request.host, number, said.status, code, said.request_id, seconds
+        )
         try:
             self._means.listener(report)
         except Exception:  # noqa: BLE001 - whatever it raises, the call has its outcome
-            _log.exception("the listener of %s failed", said.action)
+            _log.exception("the listener of %s failed", request.action)

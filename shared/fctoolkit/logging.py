@@ -22,6 +22,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TextIO, cast
 
@@ -203,6 +204,7 @@ def _plain(value: object, key: str = "", depth: int = 0) -> JsonValue:
     return _text(value)
 
 
+@lru_cache  # the same few keys stand in line after line
 def _names_secret(key: str) -> bool:
     plain = key.replace("_", "").replace("-", "").lower()
     return plain not in _NOT_SECRET and _SECRET.search(plain) is not None

@@ -269,7 +269,7 @@ def test_a_good_answer_holds_no_error() -> None:
 
 
 def test_a_listener_hears_of_each_attempt() -> None:
-    """Action, host, status, code, request id, number and seconds, one report an attempt."""
+    """Action, method, host, status, code, request id, number and seconds, one report an attempt."""
     heard: list[AttemptReport] = []
     service = Service(
         [refusal("Throttling.User"), answer(502, b"", x_acs_request_id="R-2"), httpx2.ReadTimeout, GOOD]
@@ -278,10 +278,10 @@ def test_a_listener_hears_of_each_attempt() -> None:
 
     host = "cs.cn-hangzhou.aliyuncs.com"
     assert [
-        AttemptReport("DescribeClusterNodes", host, 1, 400, "Throttling.User", "R-1", 0.0),
-        AttemptReport("DescribeClusterNodes", host, 2, 502, "http_502", "R-2", 0.0),
-        AttemptReport("DescribeClusterNodes", host, 3, 0, "read_timeout", "", 0.0),
-        AttemptReport("DescribeClusterNodes", host, 4, 200, "", "R-0", 0.0),
+        AttemptReport("DescribeClusterNodes", "GET", host, 1, 400, "Throttling.User", "R-1", 0.0),
+        AttemptReport("DescribeClusterNodes", "GET", host, 2, 502, "http_502", "R-2", 0.0),
+        AttemptReport("DescribeClusterNodes", "GET", host, 3, 0, "read_timeout", "", 0.0),
+        AttemptReport("DescribeClusterNodes", "GET", host, 4, 200, "", "R-0", 0.0),
     ] == heard
 
 
