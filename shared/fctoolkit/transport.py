@@ -17,8 +17,10 @@ from urllib.parse import parse_qsl
 import httpx2
 
 from fctoolkit.signing import is_signed_header, sha256_hex, sign
+from fctoolkit.tls import lazy_context, strict
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Generator, Mapping
 
     from fctoolkit.clock import Clock, Deadline
@@ -63,12 +65,18 @@ def open_http(
         httpx_logger.setLevel(logging.WARNING)
     return httpx2.Client(
         transport=transport,
+        verify=True if transport is not None else _tls_context(),
         timeout=httpx2.Timeout(connect=connect, read=read, write=write, pool=pool),
         limits=httpx2.Limits(max_connections=_MAX_CONNECTIONS, keepalive_expiry=_KEEP_ALIVE_SECONDS),
         follow_redirects=False,
         trust_env=False,
         headers={"user-agent": USER_AGENT},
     )
+
+
+def _tls_context() -> ssl.SSLContext:
+    # httpx2's own reads all authorities there are.
+    return strict(lazy_context() or httpx2.create_ssl_context(trust_env=False))
 
 
 def new_nonce() -> str:
