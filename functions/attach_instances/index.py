@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
-from enlist.edge.job import run
-from enlist.function import Function
+# Next to nothing that loading makes is garbage. `Function` turns collections on again when it is ready.
+gc.disable()
+
+from enlist.edge.job import run  # noqa: E402
+from enlist.function import Function  # noqa: E402
 
 if TYPE_CHECKING:
     from fctoolkit.context import Context

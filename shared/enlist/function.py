@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from threading import Lock
@@ -102,8 +103,11 @@ class Function:
     def _ready(self) -> Doors:
         with self._lock:
             if self._doors is None:
-                json_logging.configure(self._environ.get("LOG_LEVEL"))
-                self._doors = self._build()
+                try:
+                    json_logging.configure(self._environ.get("LOG_LEVEL"))
+                    self._doors = self._build()
+                finally:
+                    _collect_from_now_on()
             return self._doors
 
     def _build(self) -> Doors:
@@ -152,6 +156,16 @@ class Function:
             clock=self._effects.clock,
             tokens=self._effects.unique,
         )
+
+
+def _collect_from_now_on() -> None:
+    """Turns collections on where they were turned off for the time of loading.
+
+    What was loaded lives as long as the instance: no collection shall walk it.
+    """
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
 
 
 def _health(kind: Kind, bindings: Bindings, settings: Settings) -> JsonObject:
