@@ -71,7 +71,7 @@ class Binding(BaseModel):
         max_per_run: at most so many new attaches or connections an invocation, 1 to 1000.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     name: Name
     match: Annotated[Match, Field(min_length=1)]
@@ -143,7 +143,7 @@ class EdgeBinding(Binding):
 class PeerMatch(BaseModel):
     """Peers chosen by their facts instead of by id."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     match: Annotated[Match, Field(min_length=1)]
 
@@ -212,7 +212,7 @@ class SearchBinding(Binding):
 class Bindings(BaseModel):
     """A whole file. The first binding that matches an instance decides."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     edge: tuple[EdgeBinding, ...] = ()
     search: tuple[SearchBinding, ...] = ()

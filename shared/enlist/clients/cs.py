@@ -41,7 +41,7 @@ class AttachInstancesRequest(BaseModel):
         nodepool_id: a node pool of the cluster; without one the default pool.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     cluster_id: ResourceId
     instances: Annotated[tuple[ResourceId, ...], Field(min_length=1, max_length=100)]
@@ -183,28 +183,23 @@ class Cluster(Answer):
     size: int | None = None
 
 
-class _NodePage(Answer):
-    class _Page(Answer):
-        total_count: int = 0
+class _PageInfo(Answer):
+    total_count: int = 0
 
+
+class _NodePage(Answer):
     nodes: tuple[Node, ...]
-    page: _Page = _Page()
+    page: Annotated[_PageInfo, Field(default_factory=_PageInfo)]
 
 
 class _TaskPage(Answer):
-    class _Info(Answer):
-        total_count: int = 0
-
     tasks: tuple[Task, ...]
-    page_info: _Info = _Info()
+    page_info: Annotated[_PageInfo, Field(default_factory=_PageInfo)]
 
 
 class _ClusterPage(Answer):
-    class _Info(Answer):
-        total_count: int = 0
-
     clusters: tuple[Cluster, ...]
-    page_info: _Info = _Info()
+    page_info: Annotated[_PageInfo, Field(default_factory=_PageInfo)]
 
 
 class _NodePools(Answer):
@@ -212,7 +207,7 @@ class _NodePools(Answer):
         class _Info(Answer):
             nodepool_id: str = ""
 
-        nodepool_info: _Info = _Info()
+        nodepool_info: Annotated[_Info, Field(default_factory=_Info)]
 
     nodepools: tuple[_Pool, ...]
 

@@ -45,7 +45,7 @@ class AddConnectableClusterRequest(BaseModel):
         client_token: makes a repeat the same request; ASCII, at most 64 characters.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     instance_id: SearchId
     remote_id: SearchId
@@ -108,7 +108,7 @@ class _InstancePage(Answer):
     class _Headers(Answer):
         total: Annotated[int, Field(alias="X-Total-Count", ge=0)] = 0
 
-    headers: Annotated[_Headers, Field(alias="Headers")] = _Headers()
+    headers: Annotated[_Headers, Field(alias="Headers", default_factory=_Headers)]
     result: Annotated[tuple[dict[str, JsonValue], ...], Field(alias="Result")]
 
 

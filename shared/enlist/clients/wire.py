@@ -44,7 +44,7 @@ class Answer(BaseModel):
     without it says nothing, which is not "there is none".
     """
 
-    model_config = ConfigDict(extra="ignore", frozen=True, coerce_numbers_to_str=True)
+    model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True, coerce_numbers_to_str=True)
 
     @model_validator(mode="before")
     @classmethod
