@@ -1,6 +1,6 @@
 """Enlist: new ENS machines join their edge cluster, new Elasticsearch instances meet their peers.
 
-    function, doors            one function: event, timer and HTTP become signals, outcomes become an answer
+    function, doors, httpdoor  one function: event, timer and HTTP become signals, outcomes become an answer
     signals, bindings, facts   which instances are meant, what should be, what is known
     edge, search               the two jobs: observe, plan (pure), apply (the only writes)
     clients, endpoints         typed calls to CS, ENS and Elasticsearch

@@ -11,19 +11,12 @@ looked up before anything is decided.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, TypeGuard, get_args
 
 from enlist.identifiers import RESOURCE_ID, SEARCH_ID, Shape
 from enlist.sources import Kind, default_patterns
 from fctoolkit.errors import ConfigurationError, EventError, PatternError
-from fctoolkit.events import (
-    ActionTrailRecord,
-    CloudEvent,
-    CloudMonitorEvent,
-    ConfigChange,
-    Detail,
-    SingleEvent,
-)
+from fctoolkit.eventmodel import ResourceEvent
 from fctoolkit.pattern import Pattern, compile_pattern
 from fctoolkit.strictjson import JsonError, decode, excerpt
 
@@ -32,7 +25,11 @@ if TYPE_CHECKING:
 
     from pydantic import JsonValue
 
+    from fctoolkit.events import Detail, SingleEvent
     from fctoolkit.jsontypes import FrozenJson
+
+INSTANCES = ("instances", "instanceIds")
+"""Either key holds the ids in a request of a person or program."""
 
 _ID_KEYS = ("instanceIds", "InstanceIds", "instanceId", "InstanceId")
 _MOST_IDS = 100
@@ -81,10 +78,9 @@ class SignalRules:
         document = getattr(event, "document", None)
         if not any(pattern.matches(document) for pattern in self.patterns):
             return ()
-        detail, prefix = (event.detail(), "data.") if isinstance(event, CloudEvent) else (event, "")
-        if isinstance(detail, ActionTrailRecord) and detail.failed:
-            found = detail.error_code or detail.error_message or ""
-            raise EventError(f"{prefix}errorCode", "a call that succeeded", excerpt(found))
+        detail, prefix = (event.detail(), "data.") if event.shape == "cloud" else (event, "")
+        if isinstance(detail, ResourceEvent) and detail.failure:
+            raise EventError(f"{prefix}errorCode", "a call that succeeded", excerpt(detail.failure))
         self._check_account(event, detail, account_id)
         ids = _instance_ids(detail)
         if not ids:
@@ -103,15 +99,18 @@ class SignalRules:
 
     def _check_account(self, event: SingleEvent, detail: Detail | SingleEvent, account_id: str) -> None:
         named = event.account_ids()
-        if isinstance(detail, (CloudMonitorEvent, ConfigChange)):
-            named |= detail.account_ids()
-        elif isinstance(detail, ActionTrailRecord):
+        if isinstance(detail, ResourceEvent) and (detail.names_owner or not named):
             # Who called is not who owns: it counts only when nothing else names an account.
-            named = named or detail.account_ids()
+            named |= detail.account_ids()
         others = sorted(named - {account_id})
         if account_id and others:
-            field = "aliyunaccountid" if isinstance(event, CloudEvent) else "account"
+            field = "aliyunaccountid" if event.shape == "cloud" else "account"
             raise EventError(field, f"an event of account {account_id}", f"one of account {others[0]}")
+
+
+def names_instances(value: FrozenJson) -> TypeGuard[dict[str, JsonValue]]:
+    """Whether decoded JSON is a request that names instances, and so no event."""
+    return isinstance(value, dict) and not value.keys().isdisjoint(INSTANCES)
 
 
 def _given(text: str) -> dict[str, Sequence[FrozenJson]]:
@@ -135,10 +134,8 @@ def _given(text: str) -> dict[str, Sequence[FrozenJson]]:
 
 
 def _instance_ids(detail: Detail | SingleEvent) -> tuple[str, ...]:
-    if isinstance(detail, (ActionTrailRecord, CloudMonitorEvent)):
+    if isinstance(detail, ResourceEvent):
         return detail.instance_ids()
-    if isinstance(detail, ConfigChange):
-        return (detail.resource_id,)
     return _custom_ids(detail) if isinstance(detail, dict) else ()
 
 
@@ -157,7 +154,7 @@ def _custom_ids(data: Mapping[str, JsonValue]) -> tuple[str, ...]:
 
 
 def _region(event: SingleEvent, detail: Detail | SingleEvent) -> str:
-    if isinstance(detail, (ActionTrailRecord, CloudMonitorEvent, ConfigChange)):
+    if isinstance(detail, ResourceEvent):
         return detail.region() or event.region() or ""
     region = detail.get("regionId") if isinstance(detail, dict) else None
     return region if isinstance(region, str) else event.region() or ""

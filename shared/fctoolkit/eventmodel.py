@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Annotated, Final, Self
+from typing import Annotated, ClassVar, Final, Self
 
 from pydantic import (
     BaseModel,
@@ -47,11 +47,14 @@ _EXPECTED: Final = MappingProxyType(
 class FrozenModel(BaseModel):
     """A part of an event: camelCase in JSON, snake_case here, unknown keys ignored."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel)
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore", alias_generator=to_camel)
 
 
 class EventModel(FrozenModel):
-    """An event. Build one with `read`."""
+    """An event. Build one with `read`.
+
+    Each model has a `shape`, a word that tells it from the others without loading them.
+    """
 
     _document: JsonObject = PrivateAttr(default_factory=dict)
 
@@ -87,3 +90,22 @@ class EventModel(FrozenModel):
     def region(self) -> str | None:
         """The region the event says it is about; None when it does not say."""
         return None
+
+
+class ResourceEvent(EventModel):
+    """An event in one of the vendor's formats that tell of resources.
+
+    Attributes:
+        names_owner: whether `account_ids` are those that own the resources, and not only who made a call.
+    """
+
+    names_owner: ClassVar[bool] = True
+
+    @property
+    def failure(self) -> str:
+        """Why what it tells of did not happen; empty when it did."""
+        return ""
+
+    def instance_ids(self) -> tuple[str, ...]:
+        """Ids of the instances it is about, each once; empty when it names none."""
+        return ()

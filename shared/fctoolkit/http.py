@@ -11,7 +11,7 @@ import binascii
 import json
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
 from urllib.parse import quote, unquote
 
 from pydantic import BeforeValidator, Field
@@ -56,6 +56,8 @@ class HttpContext(FrozenModel):
 
 class HttpEvent(EventModel):
     """The trigger's envelope. `raw_path` is percent-encoded; repeated values are comma-joined."""
+
+    shape: ClassVar[Literal["http"]] = "http"
 
     version: Literal["v1"]
     request_context: HttpContext

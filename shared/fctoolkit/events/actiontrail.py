@@ -6,11 +6,11 @@ https://alibabacloud.com/help/en/eventbridge/user-guide/actiontrail-events (over
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, JsonValue
 
-from fctoolkit.eventmodel import EventModel, FrozenModel, Number, Object, Text
+from fctoolkit.eventmodel import FrozenModel, Number, Object, ResourceEvent, Text
 from fctoolkit.events.values import moment_of, once_each, texts
 
 if TYPE_CHECKING:
@@ -29,12 +29,15 @@ class UserIdentity(FrozenModel):
     user_name: str | None = None
 
 
-class ActionTrailRecord(EventModel):
+class ActionTrailRecord(ResourceEvent):
     """One audited call. Only `event_name` is required: samples differ in what else they carry.
 
     `event_version` is a number in some samples and a string in others. `error_code` and `error_message` stand
     only in records of calls that failed. `response_elements` may be missing for asynchronous calls.
     """
+
+    shape: ClassVar[Literal["actiontrail"]] = "actiontrail"
+    names_owner: ClassVar[bool] = False
 
     event_name: Text
     event_id: str | None = None
@@ -56,9 +59,9 @@ class ActionTrailRecord(EventModel):
     referenced_resources: Object = Field(default_factory=dict)
 
     @property
-    def failed(self) -> bool:
-        """Whether the audited call failed, so that what it asked for did not happen."""
-        return bool(self.error_code or self.error_message)
+    def failure(self) -> str:
+        """The error of a call that failed, so that what it asked for did not happen; empty for others."""
+        return self.error_code or self.error_message or ""
 
     @property
     def occurred_at(self) -> datetime | None:

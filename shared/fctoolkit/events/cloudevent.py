@@ -5,23 +5,23 @@ Source: https://www.alibabacloud.com/help/en/eventbridge/user-guide/event-overvi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 from pydantic import ConfigDict, Field, JsonValue
 
 from fctoolkit.eventmodel import EventModel, Number, Text
-from fctoolkit.events.actiontrail import ActionTrailRecord
-from fctoolkit.events.cloudmonitor import CloudMonitorEvent
-from fctoolkit.events.config import ConfigChange
 from fctoolkit.events.values import ResourceName, moment_of
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from fctoolkit.events.actiontrail import ActionTrailRecord
+    from fctoolkit.events.cloudmonitor import CloudMonitorEvent
+    from fctoolkit.events.config import ConfigChange
     from fctoolkit.jsontypes import JsonObject
 
 Family: TypeAlias = Literal["ActionTrail", "CloudMonitor", "Config", "custom"]
-Detail: TypeAlias = ActionTrailRecord | CloudMonitorEvent | ConfigChange | JsonValue
+Detail: TypeAlias = "ActionTrailRecord | CloudMonitorEvent | ConfigChange | JsonValue"
 
 _CONFIG_CHANGE = "ConfigurationItemChangeNotification"
 _SEGMENTS = 3
@@ -35,6 +35,8 @@ class CloudEvent(EventModel):
     """
 
     model_config = ConfigDict(extra="allow")
+
+    shape: ClassVar[Literal["cloud"]] = "cloud"
 
     id: Text
     source: Text
@@ -92,16 +94,23 @@ class CloudEvent(EventModel):
 
     def detail(self) -> Detail:
         """`data` as its family's model, or as it came. Raises EventError naming the field under `data`."""
+        # Each family is loaded when it comes.
         if self.family == "ActionTrail":
+            from fctoolkit.events.actiontrail import ActionTrailRecord  # noqa: PLC0415
+
             return ActionTrailRecord.read(self.data, ("data",))
         if self.family == "CloudMonitor":
             return self._system_event()
         if self.type.endswith(f":Config:{_CONFIG_CHANGE}"):
+            from fctoolkit.events.config import ConfigChange  # noqa: PLC0415
+
             return ConfigChange.read(self.data, ("data",))
         return self.data
 
     def _system_event(self) -> CloudMonitorEvent:
         """Whether `data` holds the native event or only its content is documented for no product."""
+        from fctoolkit.events.cloudmonitor import CloudMonitorEvent  # noqa: PLC0415
+
         data = self.data
         if not isinstance(data, dict) or "name" in data:
             return CloudMonitorEvent.read(data, ("data",))

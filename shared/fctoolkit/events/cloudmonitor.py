@@ -6,11 +6,11 @@ Source: https://help.aliyun.com/document_detail/116628.htm (native), /304401.htm
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, Field
 
-from fctoolkit.eventmodel import EventModel, Number, Object, Text
+from fctoolkit.eventmodel import Number, Object, ResourceEvent, Text
 from fctoolkit.events.values import ResourceName, id_of, last_segment, moment_of, once_each, texts
 
 if TYPE_CHECKING:
@@ -31,11 +31,13 @@ def plain_name(name: str) -> str:
     return f"{found['resource']}:{found['rest']}" if found else short
 
 
-class CloudMonitorEvent(EventModel):
+class CloudMonitorEvent(ResourceEvent):
     """One system event. Only `name` is required; it is given in its native spelling, see `plain_name`.
 
     `event_time` is ISO 8601 in its basic form, such as `20190409T121826.922+0800`; `ver` may be absent.
     """
+
+    shape: ClassVar[Literal["cloudmonitor"]] = "cloudmonitor"
 
     name: Annotated[Text, AfterValidator(plain_name)]
     id: str | None = None

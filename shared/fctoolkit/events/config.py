@@ -6,12 +6,12 @@ keys are in camelCase, over MNS in PascalCase.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
 from pydantic import JsonValue, model_validator
 
 from fctoolkit.errors import EventError
-from fctoolkit.eventmodel import EventModel, Number, Text
+from fctoolkit.eventmodel import Number, ResourceEvent, Text
 from fctoolkit.events.values import moment_of
 from fctoolkit.strictjson import JsonError, decode, excerpt
 
@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from fctoolkit.jsontypes import JsonObject
 
 
-class ConfigChange(EventModel):
+class ConfigChange(ResourceEvent):
     """One change of one resource.
 
     `resource_event_type` is `DISCOVERED` (created), `MODIFY` or `REMOVE`. `capture_time` and
     `resource_create_time` are milliseconds since the epoch, as strings. `configuration` is JSON in a string.
     """
+
+    shape: ClassVar[Literal["config"]] = "config"
 
     resource_id: Text
     resource_event_type: Text

@@ -1,4 +1,9 @@
-"""From bytes to an event: one parser for all that can reach a function. Knows shapes, not their meaning."""
+"""From bytes to an event: one parser for all that can reach a function. Knows shapes, not their meaning.
+
+The model of a shape is loaded when such an event has come: an instance pays for those that it gets.
+"""
+
+# ruff: noqa: PLC0415
 
 from __future__ import annotations
 
@@ -6,20 +11,20 @@ import base64
 import binascii
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias
 
 from fctoolkit.errors import EventError
-from fctoolkit.events.actiontrail import ActionTrailRecord
-from fctoolkit.events.cloudevent import CloudEvent
-from fctoolkit.events.cloudmonitor import CloudMonitorEvent
-from fctoolkit.events.config import ConfigChange
-from fctoolkit.events.timer import TimerEvent
-from fctoolkit.http import HttpEvent
 from fctoolkit.strictjson import MAX_DEPTH, JsonError, Place, decode, dotted, excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from fctoolkit.events.actiontrail import ActionTrailRecord
+    from fctoolkit.events.cloudevent import CloudEvent
+    from fctoolkit.events.cloudmonitor import CloudMonitorEvent
+    from fctoolkit.events.config import ConfigChange
+    from fctoolkit.events.timer import TimerEvent
+    from fctoolkit.http import HttpEvent
     from fctoolkit.jsontypes import JsonObject, JsonValue
 
 LIMIT_BYTES = 256 * 1024
@@ -44,6 +49,8 @@ class RawEvent:
         value: the decoded JSON, None when the bytes are not JSON.
     """
 
+    shape: ClassVar[Literal["raw"]] = "raw"
+
     body: bytes
     value: JsonValue = None
 
@@ -60,6 +67,8 @@ class RawEvent:
 class EventBatch:
     """Several events delivered at once. An item that cannot be read is its error, so the others can go on."""
 
+    shape: ClassVar[Literal["batch"]] = "batch"
+
     items: tuple[SingleEvent | EventError, ...]
 
     def account_ids(self) -> frozenset[str]:
@@ -75,24 +84,26 @@ class EventBatch:
         return (item for item in self.items if not isinstance(item, EventError))
 
 
+# Texts, because the models may not be loaded yet.
 ModelEvent: TypeAlias = (
-    CloudEvent | CloudMonitorEvent | ActionTrailRecord | ConfigChange | TimerEvent | HttpEvent
+    "CloudEvent | CloudMonitorEvent | ActionTrailRecord | ConfigChange | TimerEvent | HttpEvent"
 )
-SingleEvent: TypeAlias = ModelEvent | RawEvent
-Event: TypeAlias = SingleEvent | EventBatch
+SingleEvent: TypeAlias = "ModelEvent | RawEvent"
+Event: TypeAlias = "SingleEvent | EventBatch"
 
+_Shape: TypeAlias = Literal["cloud", "timer", "cloudmonitor", "actiontrail", "config", "http"]
 
-_TELLING_KEYS: Final[tuple[tuple[type[ModelEvent], frozenset[str]], ...]] = (
-    (CloudEvent, frozenset({"specversion"})),
-    (CloudEvent, frozenset({"source", "type"})),
-    (CloudEvent, frozenset({"source", "id"})),
-    (TimerEvent, frozenset({"triggerName", "triggerTime"})),
-    (CloudMonitorEvent, frozenset({"name", "product"})),
-    (ActionTrailRecord, frozenset({"eventName", "eventRW"})),
-    (ActionTrailRecord, frozenset({"eventName", "eventSource"})),
-    (ActionTrailRecord, frozenset({"eventName", "serviceName"})),
-    (ConfigChange, frozenset({"resourceEventType", "resourceId"})),
-    (ConfigChange, frozenset({"ResourceEventType", "ResourceId"})),
+_TELLING_KEYS: Final[tuple[tuple[_Shape, frozenset[str]], ...]] = (
+    ("cloud", frozenset({"specversion"})),
+    ("cloud", frozenset({"source", "type"})),
+    ("cloud", frozenset({"source", "id"})),
+    ("timer", frozenset({"triggerName", "triggerTime"})),
+    ("cloudmonitor", frozenset({"name", "product"})),
+    ("actiontrail", frozenset({"eventName", "eventRW"})),
+    ("actiontrail", frozenset({"eventName", "eventSource"})),
+    ("actiontrail", frozenset({"eventName", "serviceName"})),
+    ("config", frozenset({"resourceEventType", "resourceId"})),
+    ("config", frozenset({"ResourceEventType", "ResourceId"})),
 )
 """Which keys together tell a shape. The first row whose keys are all there decides."""
 
@@ -139,7 +150,7 @@ def unwrap(event: Event, *, max_depth: int = MAX_DEPTH) -> Event:
     The message may be base64, as the queue's clients choose. A message that is no JSON is a RawEvent. One
     wrapping is taken off. Raises EventError as `parse_event` does, with a field under `data.messageBody`.
     """
-    if not isinstance(event, CloudEvent) or event.type != MNS_MESSAGE:
+    if event.shape != "cloud" or event.type != MNS_MESSAGE:
         return event
     message = event.data.get("messageBody") if isinstance(event.data, dict) else None
     if not isinstance(message, str):
@@ -178,16 +189,46 @@ def _item(value: JsonValue, place: Place, max_depth: int) -> SingleEvent | Event
 
 
 def _event_of(value: JsonValue, body: bytes, place: Place) -> SingleEvent:
-    model = _model_of(value) if isinstance(value, dict) else None
-    return model.read(value, place) if model else RawEvent(body or json.dumps(value).encode(), value)
+    shape = _shape_of(value) if isinstance(value, dict) else None
+    if shape is None:
+        return RawEvent(body or json.dumps(value).encode(), value)
+    return _model_of(shape).read(value, place)
 
 
-def _model_of(value: JsonObject) -> type[ModelEvent] | None:
-    """The model whose telling keys are there. That the rest of it is right is the model's own question."""
+def _shape_of(value: JsonObject) -> _Shape | None:
+    """The shape whose telling keys are there. That the rest of it is right is its model's own question."""
     context = value.get("requestContext")
     if isinstance(context, dict) and "http" in context:
-        return HttpEvent
-    return next((model for model, keys in _TELLING_KEYS if keys <= value.keys()), None)
+        return "http"
+    return next((shape for shape, keys in _TELLING_KEYS if keys <= value.keys()), None)
+
+
+def _model_of(shape: _Shape) -> type[ModelEvent]:
+    match shape:
+        case "cloud":
+            from fctoolkit.events.cloudevent import CloudEvent
+
+            return CloudEvent
+        case "timer":
+            from fctoolkit.events.timer import TimerEvent
+
+            return TimerEvent
+        case "cloudmonitor":
+            from fctoolkit.events.cloudmonitor import CloudMonitorEvent
+
+            return CloudMonitorEvent
+        case "actiontrail":
+            from fctoolkit.events.actiontrail import ActionTrailRecord
+
+            return ActionTrailRecord
+        case "config":
+            from fctoolkit.events.config import ConfigChange
+
+            return ConfigChange
+        case "http":
+            from fctoolkit.http import HttpEvent
+
+            return HttpEvent
 
 
 def _first(body: bytes) -> bytes:

@@ -5,7 +5,7 @@ Source: the structs of the vendor's FC runtime SDK for Go (`events`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from fctoolkit.eventmodel import EventModel, Text
 from fctoolkit.events.values import moment_of
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 class TimerEvent(EventModel):
     """One tick. `payload` is the text configured in the trigger, empty when there is none."""
+
+    shape: ClassVar[Literal["timer"]] = "timer"
 
     trigger_name: Text
     trigger_time: Text

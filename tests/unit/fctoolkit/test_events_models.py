@@ -155,17 +155,17 @@ def test_action_trail_ids_in_the_documented_order(fields: JsonObject, ids: tuple
 
 
 @pytest.mark.parametrize(
-    ("fields", "failed"),
+    ("fields", "failure"),
     [
-        ({}, False),
-        ({"errorCode": None, "errorMessage": ""}, False),
-        ({"errorCode": "Forbidden"}, True),
-        ({"errorMessage": "no"}, True),
+        ({}, ""),
+        ({"errorCode": None, "errorMessage": ""}, ""),
+        ({"errorCode": "Forbidden", "errorMessage": "no"}, "Forbidden"),
+        ({"errorMessage": "no"}, "no"),
     ],
 )
-def test_failed_calls_show(fields: JsonObject, *, failed: bool) -> None:
+def test_failed_calls_show(fields: JsonObject, failure: str) -> None:
     """A record with an error code or message is one of a call that failed."""
-    assert ActionTrailRecord.read({"eventName": "x", **fields}).failed is failed
+    assert ActionTrailRecord.read({"eventName": "x", **fields}).failure == failure
 
 
 def test_action_trail_reads_versions_accounts_and_region() -> None:

@@ -114,7 +114,7 @@ def test_rejected_samples_show_their_reason() -> None:
     assert isinstance(failed, CloudEvent)
     record = failed.detail()
     assert isinstance(record, ActionTrailRecord)
-    assert record.failed
+    assert record.failure
     other = parse_event(sample("rejected/other-account"))
     assert isinstance(other, CloudEvent)
     assert ACCOUNT not in other.account_ids()
