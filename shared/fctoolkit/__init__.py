@@ -2,11 +2,11 @@
 
 The package imports nothing by itself: import the module you use, so that a cold start pays for no more.
 
-    signing, credentials, transport, tls, client, answers, retry    signed calls to Alibaba Cloud APIs
-    events, eventmodel, pattern, router, http, httproutes           what reaches a function, and where it goes
-    idempotency                                                     claims on work, and the stores that keep them
-    context, clock, logging, errors, jsontypes, strictjson          the ground the others stand on
-    testing                                                         for tests of functions
+    signing, credentials, transport, tls, client, answers, retry signed calls to Alibaba Cloud APIs
+    events, eventmodel, pattern, router, http, httproutes        what reaches a function, and where it goes
+    idempotency                                                  claims on work, and the stores that keep them
+    context, clock, logging, errors, jsontypes, strictjson       the ground the others stand on
+    testing                                                      for tests of functions
 
 It knows nothing of ENS, clusters or Elasticsearch: that is the product's business.
 """

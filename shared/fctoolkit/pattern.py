@@ -19,7 +19,6 @@ some questions open. Here:
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import operator
@@ -215,6 +214,8 @@ def _operator_of(expression: Mapping[str, FrozenJson], place: Place) -> tuple[st
         raise PatternError(dotted(place), f"expected one operator in each object, found {found}")
     name, operand = next(iter(expression.items()))
     if name not in _KNOWN_OPERATORS:
+        import difflib  # noqa: PLC0415 -- only a mistake needs it
+
         close = difflib.get_close_matches(name, _KNOWN_OPERATORS, n=1)
         hint = f" (did you mean {close[0]!r}?)" if close else ""
         known = ", ".join(_KNOWN_OPERATORS)

@@ -5,7 +5,6 @@ Source of the file's format: `enlist.bindings.model`; packed files add `format` 
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,6 +70,8 @@ def _message(kind: str, place: tuple[str | int, ...], message: str) -> str:
     """What is wrong and what to do, in the words of a file."""
     key = str(place[-1]) if place else ""
     if kind == "extra_forbidden":
+        from difflib import get_close_matches  # noqa: PLC0415 -- only a mistake needs it
+
         known = sorted(_model_at(place[:-1]).model_fields)
         close = get_close_matches(key, known, n=1, cutoff=0.7)
         fix = f"did you mean {close[0]}?" if close else f"take it out; known are {', '.join(known)}"
