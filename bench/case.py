@@ -34,17 +34,21 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a case's table: `key` names a value of a setting or of its numbers."""
+    """One column of a case's table: `key` names a value of a setting or of its numbers.
+
+    Of a summary it shows `part`.
+    """
 
     heading: str
     key: str
     form: str = ""
+    part: str = MEDIAN
 
     def text(self, values: JsonObject) -> str:
-        """The value as it is shown; of a summary its median."""
+        """The value as it is shown."""
         value = values[self.key]
         if isinstance(value, dict):
-            value = value[MEDIAN]
+            value = value[self.part]
         return format(value, self.form) if isinstance(value, (str, int, float)) else str(value)
 
 

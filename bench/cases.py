@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from bench import cloud, fleet, latency, quota
+from bench import cloud, cold, fleet, latency, quota, sizes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,5 +12,6 @@ if TYPE_CHECKING:
     from bench.case import Case
 
 CASES: Final[Mapping[str, Case]] = {
-    case.name: case for case in (fleet.CASE, latency.CASE, quota.CASE, cloud.START_CASE, cloud.CASE)
+    case.name: case
+    for case in (cold.CASE, sizes.CASE, fleet.CASE, latency.CASE, quota.CASE, cloud.START_CASE, cloud.CASE)
 }
