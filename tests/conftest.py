@@ -18,7 +18,7 @@ from tests.support.programs import MAY_BE_MISSING, is_forbidden
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-_PREFIXES = ("ENLIST_", "ALIBABA_CLOUD_", "FC_")
+_PREFIXES = ("ENLIST_", "ALIBABA_CLOUD_", "FC_", "OTEL_")
 
 
 def _loopback_only(event: str, arguments: tuple[object, ...]) -> None:

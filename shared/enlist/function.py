@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+from contextlib import nullcontext
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,10 +14,10 @@ from enlist.doors import Doors
 from enlist.effects import Effects
 from enlist.ledger import KEEP_SECONDS
 from enlist.means import SHARE_OF_LOOKS, Means
-from enlist.settings import Settings
+from enlist.settings import COLLECTOR, Settings
 from enlist.signals import Signal, SignalRules
 from fctoolkit import logging as json_logging
-from fctoolkit.client import ApiClient
+from fctoolkit.client import ApiClient, log_attempt
 from fctoolkit.clock import Deadline
 from fctoolkit.context import Context, deadline_of, timeout_of
 from fctoolkit.credentials import resolve_credentials
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from fctoolkit.idempotency.guard import Guard
     from fctoolkit.idempotency.store import Store
     from fctoolkit.jsontypes import JsonObject, JsonValue
-
+    from fctoolkit.telemetry.recorder import Telemetry
 
 _LOG = logging.getLogger(__name__)
 
@@ -77,6 +78,7 @@ class Function:
         self._doors: Doors | None = None
         self._settings = Settings()
         self._store: Store | None = None
+        self._telemetry: Telemetry | None = None
 
     def initialize(self, context: Context) -> None:
         """FC's initializer: reads settings and bindings, opens the connection pool and the store of claims.
@@ -97,8 +99,10 @@ class Function:
         Raises `NotSettledError` when something could not be settled, and the `ApiError` tree, `StoreError` or
         `ConfigurationError` when nothing could be.
         """
-        with measured(context, clock=self._effects.clock):
-            return self._ready().take(raw, context)
+        with measured(context, clock=self._effects.clock) as metrics:
+            doors = self._ready()
+            with self._telemetry.invocation(context, metrics, raw) if self._telemetry else nullcontext():
+                return doors.take(raw, context)
 
     def _ready(self) -> Doors:
         with self._lock:
@@ -115,7 +119,14 @@ class Function:
         rules = SignalRules.of(self._kind, settings.signals)
         bindings = load_bindings(settings.bindings_path)
         effects = self._effects
-        client = ApiClient(effects.http(), clock=effects.clock, random=effects.random, nonce=effects.unique)
+        self._telemetry = _open_telemetry(settings, self._environ)
+        client = ApiClient(
+            effects.http(),
+            clock=effects.clock,
+            random=effects.random,
+            nonce=effects.unique,
+            listener=self._telemetry.hear if self._telemetry else log_attempt,
+        )
 
         def run(signals: Sequence[Signal] | None, context: Context, *, dry_run: bool = False) -> Report:
             # Read anew each time: the role's key changes during the life of an instance.
@@ -166,6 +177,16 @@ def _collect_from_now_on() -> None:
     if not gc.isenabled():
         gc.freeze()
         gc.enable()
+
+
+def _open_telemetry(settings: Settings, environ: Mapping[str, str]) -> Telemetry | None:
+    if not (settings.traces_url or settings.metrics_url):
+        return None
+    from fctoolkit.telemetry import open_telemetry  # noqa: PLC0415  # nobody without a collector pays for it
+
+    return open_telemetry(
+        traces_url=settings.traces_url, metrics_url=settings.metrics_url, setting=COLLECTOR, environ=environ
+    )
 
 
 def _health(kind: Kind, bindings: Bindings, settings: Settings) -> JsonObject:

@@ -8,6 +8,10 @@ ENLIST_IDS_PER_CALL   instances attached in one call, 1 to 100; default 20, the 
 ENLIST_TASK_WAIT      seconds to wait for a cluster task after an attach; default 0
 ENLIST_ENDPOINT_URL   one address for all services; ENLIST_ENDPOINT_URL_CS, _ENS, _ELASTICSEARCH for one
 ENLIST_NETWORK        public (default) or vpc
+
+OTEL_EXPORTER_OTLP_ENDPOINT   an OpenTelemetry collector that takes OTLP over HTTP; default: none
+OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, …_METRICS_ENDPOINT   the whole URL for one of both
+OTEL_SDK_DISABLED             true: no collector, whatever the others say
 """
 
 from __future__ import annotations
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
 PACKED_BINDINGS = "bindings.json"
 
 _ENDPOINT = "ENLIST_ENDPOINT_URL"
+COLLECTOR = "OTEL_EXPORTER_OTLP_ENDPOINT"
 _ADDRESS = re.compile(r"(https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?)/?")
 _SERVICES = ("cs", "ens", "elasticsearch")
 _LONGEST_TASK_WAIT = 3600.0
@@ -50,6 +55,8 @@ class Settings:
         task_wait: seconds, 0 to 3600.
         ids_per_call: instances in one AttachInstances, 1 to 100.
         endpoints: where the services are.
+        traces_url: where spans go; empty for nowhere.
+        metrics_url: where metrics go; empty for nowhere.
     """
 
     bindings_path: str = PACKED_BINDINGS
@@ -59,6 +66,8 @@ class Settings:
     task_wait: float = 0.0
     ids_per_call: int = IDS_PER_CALL
     endpoints: Endpoints = field(default_factory=Endpoints)
+    traces_url: str = ""
+    metrics_url: str = ""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:
@@ -73,6 +82,8 @@ class Settings:
             task_wait=_task_wait(environ.get("ENLIST_TASK_WAIT", "")),
             ids_per_call=_number("ENLIST_IDS_PER_CALL", environ, IDS_PER_CALL),
             endpoints=_endpoints(environ),
+            traces_url=_collector("TRACES", environ),
+            metrics_url=_collector("METRICS", environ),
         )
 
 
@@ -107,6 +118,27 @@ def _endpoints(environ: Mapping[str, str]) -> Endpoints:
     if network not in ("public", "vpc"):
         raise ConfigurationError(f"ENLIST_NETWORK: expected public or vpc, found {network!r}")
     return Endpoints("vpc" if network == "vpc" else "public", overrides)
+
+
+def _collector(signal: str, environ: Mapping[str, str]) -> str:
+    """The URL for `TRACES` or `METRICS`. Source: https://opentelemetry.io/docs/specs/otel/protocol/exporter/."""
+    if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return ""
+    name, own = COLLECTOR, f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT"
+    url = environ.get(name, "").strip()
+    if url:
+        url = f"{url.rstrip('/')}/v1/{signal.lower()}"
+    if alone := environ.get(own, "").strip():
+        name, url = own, alone
+    if url and not re.fullmatch(r"https?://[^\s/?#@]+(?:/[^\s?#]*)?", url):
+        # Not quoted: some collectors take a key in the path.
+        raise ConfigurationError(f"{name}: expected http://… or https://…, without a query")
+    protocol = environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "").strip()
+    if url and protocol not in ("", "http/protobuf"):
+        raise ConfigurationError(
+            f"OTEL_EXPORTER_OTLP_PROTOCOL: expected http/protobuf or nothing, found {protocol[:40]!r}"
+        )
+    return url
 
 
 def _address(name: str, text: str) -> str:

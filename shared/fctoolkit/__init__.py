@@ -5,6 +5,7 @@ The package imports nothing by itself: import the module you use, so that a cold
     signing, credentials, transport, tls, client, answers, retry signed calls to Alibaba Cloud APIs
     events, eventmodel, pattern, router, http, httproutes        what reaches a function, and where it goes
     idempotency                                                  claims on work, and the stores that keep them
+    metrics, telemetry                                           what an invocation cost, and for collectors
     context, clock, logging, errors, jsontypes, strictjson       the ground the others stand on
     testing                                                      for tests of functions
 

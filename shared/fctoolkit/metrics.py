@@ -183,8 +183,18 @@ def measured(
             raise
         finally:
             _current.reset(token)
-            if _log.isEnabledFor(logging.INFO):
-                _log.info("metrics", extra={**metrics.record(), **({"error": error} if error else {})})
+            _tell(metrics, error)
+
+
+def _tell(metrics: Metrics, error: str) -> None:
+    if not _log.isEnabledFor(logging.INFO):
+        return
+    try:
+        fields = metrics.record()
+    except Exception:  # noqa: BLE001 -- what became of an event is not lost to what it cost
+        _log.warning("the numbers of the invocation cannot be told", exc_info=True)
+        return
+    _log.info("metrics", extra={**fields, **({"error": error} if error else {})})
 
 
 def current() -> Metrics | None:

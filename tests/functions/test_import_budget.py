@@ -54,7 +54,7 @@ NEVER = {
     *("argparse", "asyncio", "click", "difflib", "multiprocessing", "rich", "unittest", "httpx2._main"),
     *("redis", "sqlite3", "fctoolkit.idempotency", "fctoolkit.deadletters", "fctoolkit.mns"),
     *("xml", "yaml", "ruamel", "enlist.bindings.yamlfile", "enlist.bindings.__main__"),
-    *("fctoolkit.customruntime", "fctoolkit.testing", "localcloud", "opentelemetry"),
+    *("fctoolkit.customruntime", "fctoolkit.testing", "fctoolkit.telemetry", "localcloud", "opentelemetry"),
 }
 """What no event needs, however it comes, where no store is named."""
 

@@ -150,3 +150,41 @@ def test_a_wrong_number_of_ids_is_named(text: str) -> None:
     assert refused(ENLIST_IDS_PER_CALL=text).startswith(
         "ENLIST_IDS_PER_CALL: expected a number from 1 to 100, found"
     )
+
+
+@pytest.mark.parametrize(
+    ("environ", "urls"),
+    [
+        ({}, ("", "")),
+        ({"": "http://c:4318"}, ("http://c:4318/v1/traces", "http://c:4318/v1/metrics")),
+        ({"": "https://c/base/"}, ("https://c/base/v1/traces", "https://c/base/v1/metrics")),
+        ({"TRACES_": "http://c/key/traces"}, ("http://c/key/traces", "")),
+        ({"": "http://c", "METRICS_": "http://m/x"}, ("http://c/v1/traces", "http://m/x")),
+    ],
+)
+def test_a_collector_is_named_as_everywhere(environ: dict[str, str], urls: tuple[str, str]) -> None:
+    """The standard's variables: a base, which gets a path for each signal, or whole URLs, which win."""
+    named = {f"OTEL_EXPORTER_OTLP_{signal}ENDPOINT": url for signal, url in environ.items()}
+    settings = Settings.from_environment(named)
+    assert (settings.traces_url, settings.metrics_url) == urls
+
+
+def test_telemetry_can_be_switched_off() -> None:
+    """OTEL_SDK_DISABLED wins over every address."""
+    named = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318", "OTEL_SDK_DISABLED": "TRUE"}
+    assert Settings.from_environment(named) == Settings()
+
+
+@pytest.mark.parametrize(
+    "text", ["collector:4318", "grpc://c:4317", "http://", "http://user:word@c", "http://c?a=b"]
+)
+def test_a_wrong_collector_is_named(text: str) -> None:
+    """What is no plain URL is refused by the name of its variable, and not quoted: it may hold a key."""
+    said = refused(OTEL_EXPORTER_OTLP_ENDPOINT=text)
+    assert said == "OTEL_EXPORTER_OTLP_ENDPOINT: expected http://… or https://…, without a query"
+
+
+def test_another_protocol_is_refused() -> None:
+    """Only OTLP over HTTP in protobuf is spoken, and a function that is told otherwise says so."""
+    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4317", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
+    assert refused(**environ).startswith("OTEL_EXPORTER_OTLP_PROTOCOL: expected http/protobuf")

@@ -175,6 +175,21 @@ def test_invocations_at_the_same_time_do_not_mix(caplog: pytest.LogCaptureFixtur
     assert sorted(told["counts"]["items"] for told in lines(caplog)) == [1, 2, 3, 4]
 
 
+def test_a_line_that_cannot_be_made_loses_no_outcome(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever goes wrong while numbers are gathered stands in the log, and the invocation has its end."""
+
+    def broken() -> int:
+        raise ValueError
+
+    monkeypatch.setattr("fctoolkit.metrics.peak_memory", broken)
+    with measured(FakeContext()):
+        ended = True
+    assert ended
+    assert "cannot be told" in caplog.text
+
+
 def test_no_line_where_the_level_is_higher(caplog: pytest.LogCaptureFixture) -> None:
     """LOG_LEVEL decides: at WARNING there is no line."""
     caplog.set_level(logging.WARNING)

@@ -1,0 +1,139 @@
+"""What telemetry reads from an event, and how long anybody waits until it is sent."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fctoolkit.telemetry.origin import Origin, origin_of
+from fctoolkit.telemetry.sending import Sender
+from tests.support.product import TIMER, http_event
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NAMED = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+OTHER = "00-1af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+def event(**attributes: object) -> dict[str, object]:
+    """A CloudEvent with these attributes."""
+    return {"id": "1", "source": "s", "type": "t", "specversion": "1.0", "data": {}, **attributes}
+
+
+def message(body: str) -> dict[str, object]:
+    """A message of a queue, as a trigger delivers it."""
+    data = {"requestId": "r", "messageId": "m", "messageBody": body}
+    return event(source="MNS-trigger", type="mns:Queue:SendMessage", data=data)
+
+
+def request(**headers: str) -> dict[str, object]:
+    """An HTTP request with these headers."""
+    return {**json.loads(http_event({})), "headers": headers}
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        (event(), Origin("pubsub")),
+        (event(traceparent=NAMED), Origin("pubsub", ({"traceparent": NAMED},))),
+        (
+            event(traceparent=NAMED, tracestate="a=b"),
+            Origin("pubsub", ({"traceparent": NAMED, "tracestate": "a=b"},)),
+        ),
+        (event(traceparent=7), Origin("pubsub")),
+        (event(tracestate="a=b"), Origin("pubsub")),
+        (message(json.dumps(event(traceparent=NAMED))), Origin("pubsub", ({"traceparent": NAMED},))),
+        (
+            message(base64.b64encode(json.dumps(event(traceparent=NAMED)).encode()).decode()),
+            Origin("pubsub", ({"traceparent": NAMED},)),
+        ),
+        (message("no event"), Origin("pubsub")),
+        (request(), Origin("http")),
+        (request(TraceParent=NAMED), Origin("http", ({"traceparent": NAMED},))),
+        (json.loads(TIMER), Origin("timer")),
+        ({"instances": ["i-1"]}, Origin("other")),
+        ([event(), event(traceparent=NAMED)], Origin("pubsub", ({"traceparent": NAMED},))),
+        (
+            [event(traceparent=NAMED), event(traceparent=OTHER), event(traceparent=NAMED), 7],
+            Origin("pubsub", ({"traceparent": NAMED}, {"traceparent": OTHER})),
+        ),
+    ],
+)
+def test_the_origin_is_read_from_every_shape(
+    document: Mapping[str, object] | list[object], expected: Origin
+) -> None:
+    """Trigger and traces, wherever an event may stand; what is no trace's name is passed over."""
+    assert origin_of(json.dumps(document).encode()) == expected
+
+
+@pytest.mark.parametrize("raw", [b"", b"{", b"\xff", b"[" * 100_000])
+def test_what_is_no_event_has_no_origin(raw: bytes) -> None:
+    """Bad input is somebody else's to refuse."""
+    assert origin_of(raw) == Origin()
+
+
+def test_a_flush_waits_until_all_is_sent() -> None:
+    """What is sent in time is sent when the flush returns."""
+    sent: list[str] = []
+    Sender(lambda: sent.append("all")).flush(20)
+    assert sent == ["all"]
+
+
+def test_who_is_late_is_not_waited_for_again(caplog: pytest.LogCaptureFixture) -> None:
+    """While a send hangs, flushes return and begin nothing; once it has ended, they send again."""
+    goes_on = threading.Event()
+    begun: list[int] = []
+    ended = threading.Event()
+
+    def send() -> None:
+        begun.append(1)
+        goes_on.wait(20)
+        ended.set()
+
+    sender = Sender(send)
+    for _ in range(3):
+        sender.flush(0.01)
+    assert (begun, len(caplog.records)) == ([1], 1)
+    goes_on.set()
+    assert ended.wait(20)
+    for thread in threading.enumerate():
+        if thread.name == "telemetry":
+            thread.join(20)
+    sender.flush(20)
+    assert begun == [1, 1]
+
+
+def test_a_send_that_fails_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """What sending raises stands in the log and nowhere else."""
+
+    def send() -> None:
+        raise OSError("broken")
+
+    Sender(send).flush(20)
+    assert "telemetry could not be sent" in caplog.text
+
+
+def test_sends_never_overlap() -> None:
+    """Invocations that end at the same time send one after the other."""
+    busy = threading.Lock()
+    overlaps: list[int] = []
+
+    def send() -> None:
+        if not busy.acquire(blocking=False):
+            overlaps.append(1)
+            return
+        threading.Event().wait(0.01)
+        busy.release()
+
+    sender = Sender(send)
+    threads = [threading.Thread(target=sender.flush, args=(20,)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert overlaps == []
