@@ -15,7 +15,7 @@ from tests.support.programs import requires
 from tests.support.redis_server import redis_server
 from tests.support.s_yaml import STORE
 from tests.support.serverless_devs import home_with_component
-from tests.support.uploads import LAYER, fc_python, unpacked_layer
+from tests.support.uploads import DIST, REDIS, fc_python, layer_zip
 from tools.demo import scene
 from tools.deploylocal.__main__ import main
 
@@ -35,7 +35,8 @@ BATCH = "s.batch.yaml"
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of what is deployed, with the demo's bindings; packing them writes beside the code."""
     fc_python()
-    unpacked_layer(tmp_path / "opt")
+    layer_zip()
+    layer_zip(REDIS)
     monkeypatch.setenv("serverless_devs_config_home", str(home_with_component(tmp_path / "home")))
     folder = tmp_path / "checkout"
     shutil.copytree(ROOT / "functions", folder / "functions")
@@ -49,7 +50,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def deploy(template: Path, url: str, *options: str) -> int:
     """`./dev deploy-local` of a template, to the local cloud at a URL."""
-    program = ["--program", str(requires("s")), "--layer", str(LAYER)]
+    program = ["--program", str(requires("s")), "--dist", str(DIST)]
     return main([*program, "--template", str(template), "--endpoint", url, *options])
 
 

@@ -47,11 +47,15 @@ def requirement(wheel: Path) -> str:
     return f"{name}=={version} \\\n    --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
 
 
-def make_clone(folder: Path, requirements: str) -> Path:
-    """A clone that has what `./dev layer` needs: two small packages, requirements, and the tool itself."""
+def make_clone(folder: Path, requirements: str, redis: str = "") -> Path:
+    """A clone that has what `./dev layer` needs: two small packages, requirements, and the tool itself.
+
+    `redis` are the requirements of the second layer.
+    """
     texts = {
         "pyproject.toml": '[project]\nversion = "0.1.0"\n',
         "requirements/layer.txt": requirements,
+        "requirements/layer-redis.txt": redis,
         "shared/fctoolkit/__init__.py": "",
         "shared/fctoolkit/py.typed": "",
         "shared/fctoolkit/__pycache__/old.pyc": "bytecode",
@@ -67,7 +71,12 @@ def make_clone(folder: Path, requirements: str) -> Path:
 
 
 def build(
-    clone: Path, index: Path | None = None, *, python: Path | None = None, umask: int = 0o022, **environ: str
+    clone: Path,
+    index: Path | None = None,
+    *options: str,
+    python: Path | None = None,
+    umask: int = 0o022,
+    **environ: str,
 ) -> subprocess.CompletedProcess[str]:
     """Runs `./dev layer`'s command in a clone. `index` is the only place that pip finds anything in."""
     environment = {
@@ -77,7 +86,7 @@ def build(
         **({"PIP_FIND_LINKS": str(index)} if index else {}),
         **environ,
     }
-    command = [str(python or sys.executable), "-m", "tools.layer"]
+    command = [str(python or sys.executable), "-m", "tools.layer", *options]
     return subprocess.run(  # noqa: S603  # no shell, and our own command
         command,
         check=False,
@@ -90,6 +99,6 @@ def build(
     )
 
 
-def built(clone: Path) -> bytes:
+def built(clone: Path, layer: str = "enlist") -> bytes:
     """The zip that a clone has built."""
-    return (clone / "dist/enlist-layer.zip").read_bytes()
+    return (clone / f"dist/{layer}-layer.zip").read_bytes()

@@ -1,4 +1,4 @@
-"""What a deployment uploads, functions' zips and the layer's, unpacked and run on a Python 3.12 alone."""
+"""What a deployment uploads, functions' zips and the layers', unpacked and run on a Python 3.12 alone."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from localcloud.template.reading import read_template
 from tests.support.deployed import BINDINGS, caller_environment
 from tests.support.product import ROOT
 from tests.support.programs import missing, requires
-from tools.layer.__main__ import TARGET
 from tools.layer.build import zip_bytes
+from tools.layer.contents import LAYERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,8 +24,12 @@ if TYPE_CHECKING:
 
     from localcloud.template.reading import Template
 
-LAYER: Final = ROOT / TARGET
-_SOURCES: Final = ("shared/*/**/*.py", "tools/layer/*.py", "requirements/layer.txt")
+DIST: Final = ROOT / "dist"
+"""Where the layers are built."""
+
+DEFAULT: Final = "enlist"
+REDIS: Final = "enlist-redis"
+_SOURCES: Final = ("shared/*/**/*.py", "tools/layer/*.py", "requirements/layer*.txt")
 
 
 def fc_python() -> Path:
@@ -35,15 +39,27 @@ def fc_python() -> Path:
     return requires("python3.12")
 
 
-def unpacked_layer(folder: Path) -> Path:
-    """The built layer, unpacked, as /opt. Skips the test when it is missing or older than its sources."""
-    if not LAYER.is_file():
-        missing(str(TARGET), "run ./dev layer")
-    built = LAYER.stat().st_mtime
+def layer_zip(name: str = DEFAULT) -> Path:
+    """A built layer. Skips the test when it is missing, older than its sources, or without bytecode."""
+    (layer,) = (one for one in LAYERS if one.name == name)
+    path = ROOT / layer.zip
+    if not path.is_file():
+        missing(str(layer.zip), "run ./dev layer")
+    built = path.stat().st_mtime
     for source in (path for pattern in _SOURCES for path in ROOT.glob(pattern)):
         if source.stat().st_mtime > built:
-            missing(str(TARGET), f"{source.relative_to(ROOT)} is newer than what is there; run ./dev layer")
-    return _unpacked(LAYER.read_bytes(), folder)
+            missing(
+                str(layer.zip), f"{source.relative_to(ROOT)} is newer than what is there; run ./dev layer"
+            )
+    with zipfile.ZipFile(path) as archive:
+        if not any(name.endswith(".pyc") for name in archive.namelist()):
+            missing(str(layer.zip), "it has no bytecode; get a Python 3.12 and run ./dev layer")
+    return path
+
+
+def unpacked_layer(folder: Path, name: str = DEFAULT) -> Path:
+    """A built layer, unpacked, as /opt. Skips the test as `layer_zip` does."""
+    return _unpacked(layer_zip(name).read_bytes(), folder)
 
 
 def zipped_code(source: Path) -> bytes:

@@ -12,6 +12,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from tests.support.product import ROOT
+from tools.layer.contents import LAYERS
 from tools.layer.wheels import normal, read_pins
 
 if TYPE_CHECKING:
@@ -39,11 +40,18 @@ def test_the_layer_has_what_the_product_asks_for() -> None:
     assert wrong == [], "run ./dev lock"
 
 
-def test_what_is_tested_is_what_is_deployed() -> None:
-    """The layer's packages are locked in the same versions for development."""
-    layer, development = locked("layer.txt"), locked("dev.txt")
+@pytest.mark.parametrize("name", [layer.requirements.name for layer in LAYERS])
+def test_what_is_tested_is_what_is_deployed(name: str) -> None:
+    """The layers' packages are locked in the same versions for development."""
+    layer, development = locked(name), locked("dev.txt")
     assert layer
     assert {name: development.get(name) for name in layer} == layer, "run ./dev lock"
+
+
+def test_no_package_is_in_two_layers() -> None:
+    """A function that has both layers finds one version of each package."""
+    packages = [name for layer in LAYERS for name in locked(layer.requirements.name)]
+    assert len(packages) == len(set(packages)), "run ./dev lock"
 
 
 @pytest.mark.parametrize("is_there", [False, True])

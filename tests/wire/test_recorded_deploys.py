@@ -26,7 +26,7 @@ from tests.support.recorded_deploys import (
     as_planned,
     function_of,
 )
-from tests.support.uploads import LAYER, fc_python, unpacked_layer, zipped_code
+from tests.support.uploads import fc_python, layer_zip, zipped_code
 from tests.support.vendor_clients import tidied
 from tools.deploy.comparison import Wanted, read_wanted
 from tools.deploylocal.standing import functions_of, layers_of, wrong_with
@@ -73,7 +73,7 @@ class Account:
     def wrong(self) -> list[str]:
         """What is not as s.yaml says."""
         shown = functions_of(self.cloud.state())
-        return [words for wanted in FUNCTIONS for words in wrong_with(wanted, shown, 1)]
+        return [words for wanted in FUNCTIONS for words in wrong_with(wanted, shown, {"enlist": 1})]
 
     def actions(self) -> list[str]:
         """The actions that were asked for, in order."""
@@ -177,7 +177,7 @@ def test_a_layer_is_published_once(account: Account) -> None:
     made = [account.fc3.publish_layer("enlist", data) for data in (EMPTY, EMPTY, other)]
     assert [one["version"] for one in made] == [1, 1, 2]
     assert made[2]["layerVersionArn"].endswith(":layers/enlist/versions/2")
-    assert layers_of(account.cloud.state()) == {1: str(crc64(EMPTY)), 2: str(crc64(other))}
+    assert layers_of(account.cloud.state(), "enlist") == {1: str(crc64(EMPTY)), 2: str(crc64(other))}
 
 
 def test_what_is_removed_is_gone(deployed: Account) -> None:
@@ -197,10 +197,9 @@ def test_what_is_removed_is_gone(deployed: Account) -> None:
 def marked(account: Account, tmp_path: Path) -> Account:
     """Both functions with the real layer, from a checkout of other code that is gone since."""
     fc_python()
-    unpacked_layer(tmp_path / "opt")
     checkout = tmp_path / "checkout"
     shutil.copytree(ROOT / "functions", checkout / "functions")
-    account.fc3.publish_layer("enlist", LAYER.read_bytes())
+    account.fc3.publish_layer("enlist", layer_zip().read_bytes())
     for wanted in FUNCTIONS:
         folder = checkout / str(wanted.props["code"])
         index = folder / "index.py"

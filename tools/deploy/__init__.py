@@ -1,1 +1,1 @@
-"""Deploying with Serverless Devs: the layer first, then everything that names its version."""
+"""Deploying with Serverless Devs: the layers first, then everything that names their versions."""

@@ -1,8 +1,9 @@
-"""`./dev deploy [--plan]`: publishes the layer, names its version, deploys; thin over Serverless Devs' `s`.
+"""`./dev deploy [--plan]`: publishes layers, names their versions, deploys; thin over Serverless Devs' `s`.
 
-FC knows no "latest" layer: a function names a version, and fc3 publishes none by itself. So the layer goes
-first, the version that comes back goes into the environment that s.yaml reads, and `s deploy` does the rest.
-The layer is published only when its content has changed: its build is reproducible, fc3 compares checksums.
+FC knows no "latest" layer: a function names a version, and fc3 publishes none by itself. So the layers that
+the template names go first, the versions that come back go into the environment that it reads, and `s deploy`
+does the rest. A layer is published only when its content has changed: its build is reproducible, fc3 compares
+checksums.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     try:
         serverless = ServerlessDevs(options.program, options.access)
-        deployment = Deployment.of(serverless, options.template, options.layer)
+        deployment = Deployment.of(serverless, options.template, options.dist)
         if options.plan:
             deployment.plan()
         else:
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="./dev deploy", description="Publishes the layer and deploys.")
+    parser = argparse.ArgumentParser(prog="./dev deploy", description="Publishes the layers and deploys.")
     parser.add_argument("--plan", action="store_true", help="tell what would change, change nothing")
     parser.add_argument(
         "-t", "--template", type=Path, default=ROOT / "s.yaml", metavar="FILE", help="default: s.yaml"
@@ -51,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         "-a", "--access", default="", metavar="NAME", help="credentials kept by `./dev s config add`"
     )
     parser.add_argument("--program", default="s", help=argparse.SUPPRESS)
-    parser.add_argument("--layer", type=Path, default=ROOT / "dist/enlist-layer.zip", help=argparse.SUPPRESS)
+    parser.add_argument("--dist", type=Path, default=ROOT / "dist", help=argparse.SUPPRESS)
     return parser
 
 

@@ -1,7 +1,7 @@
 """What should stand on the account against what does. Pure; knows the shape of `s info` and no command.
 
 Compared is what a deployment may get wrong without saying so: a function or trigger that is not there, an old
-version of the layer, a trigger with an old pattern, schedule, kind of caller or queue (fc3 leaves out the
+version of a layer, a trigger with an old pattern, schedule, kind of caller or queue (fc3 leaves out the
 triggers behind an unchanged eventbridge one), and the limit that keeps a second instance of a function from
 running. What else a function has, fc3 sends at every deployment, and says when that fails.
 """
@@ -9,6 +9,7 @@ running. What else a function has, fc3 sends at every deployment, and says when 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
     from fctoolkit.jsontypes import JsonObject, JsonValue
 
-LAYER: Final = "enlist"
-
 DEFAULT_ACCESS: Final = "default"
 """The credentials of a template that names none."""
 
@@ -36,6 +35,7 @@ _RUN_OPTIONS: Final = {
     "dead-letter queue": ("deadLetterQueue", "Arn"),
     "retry strategy": ("retryStrategy", "PushRetryStrategy"),
 }
+_LAYER: Final = re.compile(r"acs:fc:[^:]*:(?!official:)[^:]*:layers/([^/]+)/versions/[^/]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class Wanted:
         region: where it is to be.
         access: the credentials that the template names for it.
         concurrency: `reservedConcurrency`, None when it has none.
+        layers: the names of its layers, without FC's own.
         triggers: what is compared of each trigger, by its name and the key in the template.
         props: all that the template says of it.
     """
@@ -57,6 +58,7 @@ class Wanted:
     region: str
     access: str
     concurrency: JsonValue
+    layers: tuple[str, ...]
     triggers: Mapping[str, Mapping[str, JsonValue]]
     props: JsonObject
 
@@ -107,7 +109,7 @@ def question(functions: Iterable[Wanted]) -> JsonObject:
                 "access": function.access,
                 "props": props,
             }
-    return {"edition": "3.0.0", "name": LAYER, "resources": asked}
+    return {"edition": "3.0.0", "name": "enlist", "resources": asked}
 
 
 def merged(answers: Iterable[JsonObject]) -> dict[str, JsonObject]:
@@ -122,18 +124,26 @@ def merged(answers: Iterable[JsonObject]) -> dict[str, JsonObject]:
 
 
 def differences(
-    wanted: Wanted, deployed: Mapping[str, JsonObject], layer_version: int
+    wanted: Wanted, deployed: Mapping[str, JsonObject], versions: Mapping[str, int]
 ) -> Iterator[Difference]:
-    """What is not as it should be with a function; `deployed` is what `s info` shows, by function name."""
+    """What is not as it should be with a function.
+
+    Args:
+        wanted: the function.
+        deployed: what `s info` shows, by function name.
+        versions: those of the layers that were published, by their names.
+    """
     shown = deployed.get(wanted.name)
     if shown is None:
         yield Difference(wanted, "the function is not there")
         return
-    if not any(
-        str(layer).endswith(f"layers/{LAYER}/versions/{layer_version}")
-        for layer in _items(shown.get("layers"))
-    ):
-        yield Difference(wanted, f"it does not have version {layer_version} of the layer")
+    layers = [str(one) for one in _items(shown.get("layers"))]
+    for name in wanted.layers:
+        version = versions.get(name)
+        if version is not None and not any(
+            one.endswith(f":layers/{name}/versions/{version}") for one in layers
+        ):
+            yield Difference(wanted, f"it does not have version {version} of the layer {name}")
     if wanted.concurrency is not None and _at(shown, "concurrencyConfig", "reservedConcurrency") != (
         wanted.concurrency
     ):
@@ -156,6 +166,7 @@ def _wanted(key: str, access: str, props: JsonValue) -> Wanted:
         str(function.get("region", "")),
         access,
         _at(function, "concurrencyConfig", "reservedConcurrency"),
+        tuple(found[1] for one in _items(function.get("layers")) if (found := _LAYER.fullmatch(str(one)))),
         _triggers(function),
         function,
     )

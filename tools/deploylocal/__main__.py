@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
             environment = local_environment(home, url.rstrip("/"), os.environ)
             serverless = ServerlessDevs(options.program, environment=environment, quiet=not options.verbose)
             tell = _say if options.verbose else _nothing
-            deployment = Deployment.of(serverless, options.template, options.layer, tell)
+            deployment = Deployment.of(serverless, options.template, options.dist, tell)
             Steps(deployment, url.rstrip("/"), EVENT, BUS, _tell).run(keep=options.keep)
             if options.keep and not options.endpoint:
                 print(f"kept: the local cloud answers at {url} until Ctrl-C", flush=True)
@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--verbose", action="store_true", help="show what `s` says")
     parser.add_argument("--program", default="s", help=argparse.SUPPRESS)
-    parser.add_argument("--layer", type=Path, default=ROOT / "dist/enlist-layer.zip", help=argparse.SUPPRESS)
+    parser.add_argument("--dist", type=Path, default=ROOT / "dist", help=argparse.SUPPRESS)
     return parser
 
 

@@ -43,7 +43,7 @@ class Steps:
     event: Path
     bus: tuple[Path, ...]
     tell: Callable[[str, str], None]
-    _version: int = field(default=0, init=False)
+    _versions: Mapping[str, int] = field(default_factory=dict, init=False)
 
     def run(self, *, keep: bool) -> None:
         """All steps; with `keep` the functions stay."""
@@ -69,17 +69,22 @@ class Steps:
         self.tell("verify, plan", f"{len(told)} to make or change, nothing made")
 
     def deploy(self) -> None:
-        """The layer is published, and all is as the template says."""
-        self._version = self.deployment.deploy()
+        """The layers are published, and all is as the template says."""
+        self._versions = self.deployment.deploy()
         state = self._state()
-        published = layers_of(state).get(self._version)
-        wanted = str(crc64(self.deployment.layer.read_bytes()))
-        if published != wanted:
-            raise DeployError(
-                f"version {self._version} of the layer has the checksum {published}, its file {wanted}"
-            )
+        told = []
+        for layer in self.deployment.layers:
+            version = self._versions[layer.name]
+            published = layers_of(state, layer.name).get(version)
+            wanted = str(crc64(layer.path.read_bytes()))
+            if published != wanted:
+                raise DeployError(
+                    f"version {version} of the layer {layer.name} has the checksum {published}, its file "
+                    f"{wanted}"
+                )
+            told.append(f"{layer.name} version {version}, checksum {wanted} as its file")
         self._check_standing(state)
-        self.tell("layer publish", f"version {self._version}, checksum {wanted} as its file")
+        self.tell("layer publish", "; ".join(told) or "none is named")
         triggers = sum(len(one.triggers) for one in self._functions)
         self.tell(
             "deploy, info", f"{len(self._functions)} functions with code, {triggers} triggers, settings"
@@ -88,10 +93,12 @@ class Steps:
     def deploy_again(self) -> None:
         """Nothing has changed, so no code is uploaded and no layer published."""
         before, uploads = self._state(), self._uploads()
-        version = self.deployment.deploy()
+        versions = self.deployment.deploy()
         after = self._state()
-        if version != self._version or layers_of(after) != layers_of(before):
-            raise DeployError(f"the layer was published again, as version {version}")
+        if versions != self._versions or any(
+            layers_of(after, name) != layers_of(before, name) for name in versions
+        ):
+            raise DeployError(f"layers were published again; their versions are {versions}")
         if checksums(functions_of(after), self._functions) != checksums(
             functions_of(before), self._functions
         ):
@@ -150,7 +157,7 @@ class Steps:
 
     def _check_standing(self, state: JsonObject) -> None:
         shown = functions_of(state)
-        self._check([words for one in self._functions for words in wrong_with(one, shown, self._version)])
+        self._check([words for one in self._functions for words in wrong_with(one, shown, self._versions)])
 
     def _matching(self, event: JsonObject) -> list[str]:
         """The rules of the template that want an event, as FC names them."""

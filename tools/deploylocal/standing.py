@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tools.deploy.comparison import LAYER, differences
+from tools.deploy.comparison import differences
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -65,18 +65,21 @@ def functions_of(state: JsonObject) -> dict[str, JsonObject]:
     return {str(one["functionName"]): _as_shown(one) for one in _list_at(state, "fc", "functions")}
 
 
-def layers_of(state: JsonObject) -> dict[int, str]:
-    """The checksums of the layer's versions."""
+def layers_of(state: JsonObject, name: str) -> dict[int, str]:
+    """The checksums of a layer's versions."""
     return {
         int(str(one["version"])): str(one.get("codeChecksum", ""))
         for one in _list_at(state, "fc", "layers")
-        if one.get("layerName") == LAYER
+        if one.get("layerName") == name
     }
 
 
-def wrong_with(wanted: Wanted, shown: Mapping[str, JsonObject], layer_version: int) -> list[str]:
-    """What is not as the template says, in words; `shown` is what `functions_of` gives."""
-    found = [str(one) for one in differences(wanted, shown, layer_version)]
+def wrong_with(wanted: Wanted, shown: Mapping[str, JsonObject], versions: Mapping[str, int]) -> list[str]:
+    """What is not as the template says, in words.
+
+    `shown` is what `functions_of` gives; `versions` are those of the layers that were published.
+    """
+    found = [str(one) for one in differences(wanted, shown, versions)]
     function = shown.get(wanted.name)
     if function is None:
         return found

@@ -1,4 +1,5 @@
-"""The layer: what stands at /opt/python in the cloud, built from `shared/` and locked wheels.
+"""The layers: what stands at /opt/python in the cloud, built from `shared/` and locked wheels.
 
-Standard library only: any Python since 3.11 builds it, with the same result.
+Any Python since 3.11 builds them, with the same result, and a Python 3.12 compiles them. Standard library
+only, but for the search for that Python.
 """

@@ -1,8 +1,8 @@
 """Makes the layer of sources and wheels: the same input gives the same bytes. Fetches nothing.
 
-Nothing of order, clock, umask, locale, folder or Python comes into the zip. One thing does: how zlib packs.
-A Python linked with another zlib, such as zlib-ng, makes a zip of other bytes and the same files. Storing
-without packing would be free of this, and three times as large at every cold start.
+Nothing of order, clock, umask, locale, folder or the building Python comes into the zip. One thing does: how
+zlib packs. A Python linked with another zlib, such as zlib-ng, makes a zip of other bytes and the same files.
+Storing without packing would be free of this, and three times as large at every cold start.
 """
 
 from __future__ import annotations
@@ -11,18 +11,17 @@ import io
 import os
 import tempfile
 import zipfile
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from tools.layer.contents import LIMIT, TYPING
 from tools.layer.errors import LayerError
 from tools.layer.wheels import Wheel, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-
-PACKAGES: Final = ("fctoolkit", "enlist")
-"""The packages of `shared/`."""
 
 TIME: Final = (1980, 1, 1, 0, 0, 0)
 """The time of every entry, the earliest that a zip can tell."""
@@ -31,8 +30,9 @@ MODE: Final = 0o100644
 """A plain file that everybody may read: functions do not run as the user who unpacked the layer."""
 
 UNIX: Final = 3
-_CODE: Final = frozenset({".py", ".json", ".typed"})
-_IGNORED: Final = frozenset({".pyc", ".pyo"})
+_SHOWN: Final = 8
+_CODE: Final = frozenset({".py", ".json"})
+_IGNORED: Final = frozenset({".pyc", ".pyo", *TYPING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +49,9 @@ class Part:
         return sum(map(len, self.files.values()))
 
 
-def own_parts(shared: Path, version: str) -> tuple[Part, ...]:
-    """The packages of `shared/`. LayerError for a file that is neither code nor data of a package."""
-    return tuple(Part(name, version, dict(_package(shared, name))) for name in PACKAGES)
+def own_parts(shared: Path, names: Sequence[str], version: str) -> tuple[Part, ...]:
+    """Packages of `shared/`. LayerError for a file that is neither code nor data of a package."""
+    return tuple(Part(name, version, dict(_package(shared, name))) for name in names)
 
 
 def _package(shared: Path, name: str) -> Iterator[tuple[str, bytes]]:
@@ -72,8 +72,7 @@ def layer_files(parts: Sequence[Part]) -> dict[str, bytes]:
     """All files of the layer, by path in the zip. LayerError when two packages want the same place.
 
     What is derived from the whole, such as bytecode, is made from this mapping and added to it, before
-    `zip_bytes`. Bytecode then has to be of the kind that does not look at its source's time: the zip's times
-    say nothing, and whoever unpacks it sets others.
+    `zip_bytes`.
     """
     files: dict[str, bytes] = {}
     owners: dict[str, str] = {}
@@ -98,6 +97,22 @@ def zip_bytes(files: Mapping[str, bytes]) -> bytes:
             entry.external_attr = MODE << 16
             archive.writestr(entry, files[path], zipfile.ZIP_DEFLATED, 9)
     return target.getvalue()
+
+
+def check_size(data: bytes, name: str) -> None:
+    """Raises LayerError for a zip that is larger than `LIMIT`, with the parts that take most of it."""
+    if len(data) <= LIMIT:
+        return
+    sizes: Counter[str] = Counter()
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        for entry in archive.infolist():
+            sizes[entry.filename.split("/")[1]] += entry.compress_size
+    largest = ", ".join(f"{part} {size:,}" for part, size in sizes.most_common(_SHOWN))
+    raise LayerError(
+        f"{name} would have {len(data):,} bytes, and {LIMIT:,} are allowed. The largest parts, packed: "
+        f"{largest}. Leave something out, give it a layer of its own, or raise LIMIT: all of that stands in "
+        "tools/layer/contents.py"
+    )
 
 
 def write(data: bytes, target: Path) -> None:

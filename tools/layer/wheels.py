@@ -10,14 +10,16 @@ import io
 import re
 import zipfile
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from itertools import chain
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
+from tools.layer.contents import LEFT_OUT, TYPING
 from tools.layer.errors import LayerError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 PYTHON: Final = (3, 12)
 """The Python of FC's runtime python3.12."""
@@ -34,7 +36,8 @@ ABIS: Final = (f"cp{PYTHON[0]}{PYTHON[1]}", "abi3", "none")
 _PIN: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==(\S+)((?:\s+--hash=sha256:[0-9a-f]{64})+)")
 _LICENCE: Final = re.compile(r"licen[cs]e|copying|notice|authors", re.IGNORECASE)
 _KEPT_METADATA: Final = frozenset({"METADATA", "entry_points.txt"})
-_LEFT_OUT: Final = frozenset({"__pycache__", "tests"})
+_LEFT_OUT_FOLDERS: Final = frozenset({"__pycache__", "tests"})
+_LEFT_OUT_ENDINGS: Final = (".pyc", *TYPING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +138,9 @@ def _runs(python: str, abi: str) -> bool:
 def unpack(wheel: Wheel) -> dict[str, bytes]:
     """What of a wheel belongs into the layer, by its path below `python/`.
 
-    Left out is what a function never needs: tests, bytecode, scripts, headers, and of the metadata all but
-    METADATA, entry points and licences. The list of files (RECORD) would be wrong without these. Raises
-    LayerError for what has no place in a layer.
+    Left out is what a function never needs: tests, bytecode, scripts, headers, what `LEFT_OUT` names, and all
+    metadata but METADATA's fields, entry points and licences. The list of files (RECORD) would be wrong
+    without these. Raises LayerError for what has no place in a layer.
     """
     files: dict[str, bytes] = {}
     try:
@@ -151,7 +154,28 @@ def unpack(wheel: Wheel) -> dict[str, bytes]:
                 files[place] = archive.read(info)
     except zipfile.BadZipFile as error:
         raise LayerError(f"{wheel.filename} is no wheel: {error}") from None
-    return files
+    return {place: _shortened(place, files[place]) for place in _wanted(wheel, files)}
+
+
+def _wanted(wheel: Wheel, places: Iterable[str]) -> list[str]:
+    """The places that `LEFT_OUT` does not name. A pattern that fits nothing is a mistake in that table."""
+    left = list(places)
+    for pattern in chain(*(one.patterns for one in LEFT_OUT if one.package == wheel.pin.name)):
+        fewer = [place for place in left if not fnmatchcase(place, pattern)]
+        if len(fewer) == len(left):
+            raise LayerError(
+                f"{wheel.filename} has no {pattern}, which tools/layer/contents.py leaves out: look at what "
+                "the wheel has now, and correct the table"
+            )
+        left = fewer
+    return left
+
+
+def _shortened(place: str, data: bytes) -> bytes:
+    """Metadata without the description, which follows the first empty line: the package's whole README."""
+    if not place.endswith(".dist-info/METADATA"):
+        return data
+    return data.replace(b"\r\n", b"\n").partition(b"\n\n")[0].rstrip(b"\n") + b"\n"
 
 
 def _place(wheel: str, name: str) -> str | None:
@@ -171,7 +195,7 @@ def _place(wheel: str, name: str) -> str | None:
                 )
     if parts[0].endswith(".dist-info") and not _is_kept_metadata(parts[1:]):
         return None
-    if _LEFT_OUT.intersection(parts[:-1]) or parts[-1].endswith(".pyc"):
+    if _LEFT_OUT_FOLDERS.intersection(parts[:-1]) or parts[-1].endswith(_LEFT_OUT_ENDINGS):
         return None
     return "/".join(parts)
 

@@ -16,6 +16,7 @@ from fctoolkit.errors import ConfigurationError
 from fctoolkit.idempotency.opening import check_url
 from fctoolkit.logging import LEVELS
 from localcloud.functions.limits import RUNTIMES
+from tools.layer.contents import MAIN, REDIS
 from tools.template.problems import nearest
 
 if TYPE_CHECKING:
@@ -145,6 +146,7 @@ def _named_store(value: Value, function: Function) -> Iterator[Problem]:
         wrong, *fix = _SENTENCES.split(str(error).removeprefix(f"{STORE}: "), maxsplit=1)
         yield value.problem(wrong, fix[0] if fix else "correct it; docs/stores.md has the forms of a URL")
         return
+    yield from _library(function)
     if function.props.get("vpcConfig") is None:
         is_open = (value.text or "").startswith("redis:")
         yield value.problem(
@@ -153,6 +155,23 @@ def _named_store(value: Value, function: Function) -> Iterator[Problem]:
             else "outside of a VPC, only a store with a public address can be reached",
             "add `vpcConfig` with the VPC of the Redis",
             is_note=not is_open,
+        )
+
+
+def _library(function: Function) -> Iterator[Problem]:
+    """The library of the store is there: beside the code, or in a layer that is not the one without it."""
+    layers = function.props.get("layers")
+    brought = [] if layers is None else [one.text for one in layers.elements() if not _is_official(one)]
+    is_main = [text is not None and f":layers/{MAIN.name}/" in text for text in brought]
+    if (
+        layers is not None
+        and brought
+        and all(is_main)
+        and not (function.code and (function.code / "redis").is_dir())
+    ):
+        yield layers.problem(
+            f"the layer {MAIN.name} has no package redis, which the store needs",
+            f"add the layer {REDIS.name}, as s.redis.yaml does",
         )
 
 

@@ -121,7 +121,8 @@ def _redis(parts: SplitResult, port: int | None, options: _Options, setting: str
         if error.name != "redis":
             raise
         raise ConfigurationError(
-            f"{setting}: names a Redis, and the package redis is not installed; install the extra redis"
+            f"{setting}: names a Redis, and the package redis is not there; install the extra redis, or on "
+            "Function Compute add the layer that brings it, see docs/stores.md"
         ) from None
     address = RedisAddress(
         host=parts.hostname or "",

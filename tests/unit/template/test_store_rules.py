@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 PROPS = "resources.attach_instances.props"
 VARIABLE = f"{PROPS}.environmentVariables.ENLIST_STORE"
 TEXT = (ROOT / "s.redis.yaml").read_text(encoding="utf-8")
+LAYER = TEXT[
+    TEXT.index("      - acs:", TEXT.index("vars.layerVersion")) : TEXT.index("    environmentVariables:")
+]
 LINE = "ENLIST_STORE: ${env('ENLIST_STORE')}"
 VPC = TEXT[TEXT.index("    vpcConfig:") : TEXT.index("    # Redis is reached")]
 
@@ -36,6 +40,18 @@ def problems(folder: Path, text: str = TEXT, **environment: str) -> list[Problem
 def test_it_is_good_with_and_without_its_variables(tmp_path: Path, environment: dict[str, str]) -> None:
     """Nothing is said of the file, and a password that comes from the environment does not stand in it."""
     assert problems(tmp_path, **environment) == []
+
+
+def test_the_library_may_come_in_any_layer_or_with_the_code(tmp_path: Path) -> None:
+    """A layer of somebody's own may have the library of the store; so may the code."""
+    assert problems(tmp_path, TEXT.replace("layers/enlist-redis/", "layers/libraries/")) == []
+    code = tmp_path / "code"
+    shutil.copytree(ROOT / "functions/attach_instances", code)
+    (code / "redis").mkdir()
+    text = TEXT.replace(LAYER, "").replace("    props:", "    props:\n      code: ./code", 1)
+    (tmp_path / "again").mkdir()
+    (tmp_path / "again/code").symlink_to(code)
+    assert not [one for one in problems(tmp_path / "again", text) if one.path == f"{PROPS}.layers"]
 
 
 MISTAKES = {
@@ -61,6 +77,9 @@ MISTAKES = {
         "ENLIST_STORE: s",
         VARIABLE,
         "sqlite is refused on Function Compute",
+    ),
+    "no layer that brings the library": Mistake(
+        LAYER, "", "layers:", f"{PROPS}.layers", "add the layer enlist-redis, as s.redis.yaml does"
     ),
     "an empty store": Mistake(
         LINE,

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.product import ROOT
+from tests.support.s_yaml import STORE
 from tools.deploy.__main__ import main
 from tools.deploy.comparison import differences, merged, read_wanted
 from tools.deploy.serverless import ServerlessDevs
+from tools.layer.contents import LAYERS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from fctoolkit.jsontypes import JsonObject
 
 ACCOUNT = "6543210987654321"
+VERSIONS = {"enlist": 1}
 FUNCTIONS = ("enlist-dev-attach-instances", "enlist-dev-add-connectable-cluster")
 
 STAND_IN = """
@@ -34,12 +37,14 @@ words, home = sys.argv[1:], Path(__file__).parent
 account = json.loads((home / "account.json").read_text())
 with (home / "calls.jsonl").open("a") as log:
     log.write(json.dumps([words, os.environ.get("ENLIST_LAYER_VERSION")]) + "\\n")
+versions = {"enlist": os.environ.get("ENLIST_LAYER_VERSION"),
+    "enlist-redis": os.environ.get("ENLIST_REDIS_LAYER_VERSION")}
 
 def option(name):
     return words[words.index(name) + 1]
 
-def arn(version):
-    return f"acs:fc:cn-hangzhou:6543210987654321:layers/enlist/versions/{version}"
+def arn(name, version):
+    return f"acs:fc:cn-hangzhou:6543210987654321:layers/{name}/versions/{version}"
 
 command = words[3] if words[:3] == ["cli", "fc3", "layer"] else next(
     word for word in words if word in ("verify", "plan", "deploy", "info"))
@@ -48,20 +53,21 @@ if command in account["broken"]:
 if command == "versions":
     print("a line that is no JSON [x")
     print(json.dumps([
-        {"layerVersionArn": arn(n + 1), "description": d} for n, d in enumerate(account["layers"])]))
+        {"layerVersionArn": arn(option("--layer-name"), n + 1), "description": d}
+        for n, d in enumerate(account["layers"].get(option("--layer-name"), []))]))
 elif command == "publish":
-    if account["layers"][-1:] != [option("--description")]:
-        account["layers"].append(option("--description"))
-    print(json.dumps({"layerVersionArn": arn(len(account["layers"]))}))
+    layers = account["layers"].setdefault(option("--layer-name"), [])
+    if layers[-1:] != [option("--description")]:
+        layers.append(option("--description"))
+    print(json.dumps({"layerVersionArn": arn(option("--layer-name"), len(layers))}))
 elif command == "deploy":
     print("\\x1b[32mdeploying\\x1b[0m")
-    layer = int(os.environ["ENLIST_LAYER_VERSION"])
     chosen = option("--trigger").split(",") if "--trigger" in words else None
     for one in read_wanted(Path(option("--template")), os.environ):
         if one.name in account["lost"] or words[0] not in ("deploy", one.key):
             continue
         function = account["functions"].setdefault(one.name, {"triggers": {}})
-        function.update(layer=layer, concurrency=one.concurrency)
+        function.update(layers={name: versions[name] for name in one.layers}, concurrency=one.concurrency)
         for name, values in one.triggers.items():
             if chosen is not None and name not in chosen:
                 continue
@@ -82,7 +88,7 @@ elif command == "info":
         if one is None or set(asked) - one["triggers"].keys():
             continue  # as fc3 does: of a resource that lacks anything, nothing is told
         told[key] = {
-            "functionName": name, "layers": [arn(one["layer"])],
+            "functionName": name, "layers": [arn(*layer) for layer in one["layers"].items()],
             "triggers": [{
                 "triggerName": trigger, "qualifier": one["triggers"][trigger]["qualifier"],
                 "triggerConfig": {
@@ -101,14 +107,15 @@ elif command == "info":
 
 @dataclass
 class Desk:
-    """A folder with a copy of s.yaml, a layer, and a stand-in for `s` with an account behind it."""
+    """A folder with a copy of s.yaml, layers, and a stand-in for `s` with an account behind it."""
 
     folder: Path
 
     def run(self, *arguments: str) -> int:
         """`./dev deploy` with these arguments."""
-        layer, program = self.folder / "layer.zip", self.folder / "s"
-        options = ["--template", str(self.template), "--layer", str(layer), "--program", str(program)]
+        options = ["--dist", str(self.folder / "dist"), "--program", str(self.folder / "s")]
+        if "--template" not in arguments:
+            options += ["--template", str(self.template)]
         return main([*options, *arguments])
 
     @property
@@ -142,12 +149,14 @@ class Desk:
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     """Nothing is deployed yet."""
-    for name in ("s.yaml", "s.prod.yaml"):
+    for name in ("s.yaml", "s.prod.yaml", "s.redis.yaml"):
         shutil.copy(ROOT / name, tmp_path)
     (tmp_path / "functions").symlink_to(ROOT / "functions")
-    (tmp_path / "layer.zip").write_bytes(b"one")
+    (tmp_path / "dist").mkdir()
+    for layer in LAYERS:
+        (tmp_path / layer.zip).write_bytes(b"one")
     (tmp_path / "account.json").write_text(
-        json.dumps({"layers": [], "functions": {}, "broken": [], "lost": []})
+        json.dumps({"layers": {}, "functions": {}, "broken": [], "lost": []})
     )
     program = tmp_path / "s"
     program.write_text(f"#!{sys.executable}{STAND_IN}")
@@ -161,7 +170,7 @@ def test_the_layer_goes_first_and_its_version_is_told(desk: Desk, capsys: pytest
     assert desk.run() == 0
     assert desk.commands() == ["publish", "verify", "deploy", "info"]
     assert [version for _, version in desk.calls] == [None, "1", "1", None]
-    assert {one["layer"] for one in desk.account["functions"].values()} == {1}
+    assert [one["layers"] for one in desk.account["functions"].values()] == [{"enlist": "1"}] * 2
     told = capsys.readouterr().out
     assert [f"deployed {name} https://{name}.example" for name in FUNCTIONS] == told.splitlines()[-2:]
 
@@ -169,10 +178,45 @@ def test_the_layer_goes_first_and_its_version_is_told(desk: Desk, capsys: pytest
 def test_the_same_layer_is_not_published_again(desk: Desk) -> None:
     """A second deployment names the same version; a changed layer gets the next one."""
     assert (desk.run(), desk.run()) == (0, 0)
-    assert len(desk.account["layers"]) == 1
-    (desk.folder / "layer.zip").write_bytes(b"two")
+    assert [len(made) for made in desk.account["layers"].values()] == [1]
+    (desk.folder / "dist/enlist-layer.zip").write_bytes(b"two")
     assert desk.run() == 0
-    assert {one["layer"] for one in desk.account["functions"].values()} == {2}
+    assert [one["layers"] for one in desk.account["functions"].values()] == [{"enlist": "2"}] * 2
+
+
+def test_a_layer_goes_only_where_it_is_named(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With a store in Redis its layer is published, too, in versions of its own; without one it is not."""
+    for name, value in STORE.items():
+        monkeypatch.setenv(name, value)
+    desk.change(layers={"enlist": ["sha256 of another"]})
+    (desk.folder / "dist/enlist-redis-layer.zip").unlink()
+    assert desk.run() == 0
+    assert desk.account["layers"].keys() == {"enlist"}
+    template = ("--template", str(desk.folder / "s.redis.yaml"))
+    assert desk.run(*template) == 1
+    assert "enlist-redis-layer.zip does not exist; run ./dev layer" in capsys.readouterr().err
+    (desk.folder / "dist/enlist-redis-layer.zip").write_bytes(b"redis")
+    assert desk.run("--plan", *template) == 0
+    assert "layer enlist-redis is not on the account yet" in capsys.readouterr().out
+    assert desk.run(*template) == 0
+    versions = {"enlist": "2", "enlist-redis": "1"}
+    assert [one["layers"] for one in desk.account["functions"].values()] == [versions] * 2
+    assert [len(made) for made in desk.account["layers"].values()] == [2, 1]
+
+
+def test_an_old_version_of_a_layer_is_found() -> None:
+    """A function that has another version of one of its layers is named; layers of others do not matter."""
+    (wanted, _) = read_wanted(ROOT / "s.redis.yaml", STORE)
+    assert wanted.layers == ("enlist", "enlist-redis")
+    shown: JsonObject = {
+        "functionName": wanted.name,
+        "layers": [f"acs:fc:cn-hangzhou:1:layers/{name}/versions/1" for name in wanted.layers],
+    }
+    found = list(map(str, differences(wanted, {wanted.name: shown}, {"enlist": 1, "enlist-redis": 2})))
+    assert f"{wanted.name}: it does not have version 2 of the layer enlist-redis" in found
+    assert not [words for words in found if "version 1" in words]
 
 
 def test_nothing_in_the_folder_is_changed(desk: Desk) -> None:
@@ -185,7 +229,7 @@ def test_nothing_in_the_folder_is_changed(desk: Desk) -> None:
         *before,
         "functions",
         "s",
-        "layer.zip",
+        "dist",
         "account.json",
         "calls.jsonl",
     }
@@ -194,12 +238,12 @@ def test_nothing_in_the_folder_is_changed(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("layers", "words", "version"),
     [
-        ([], "is not on the account yet; version 1 would be published", "1"),
-        (["sha256 of another"], "differs from version 1; another would be published", "2"),
+        ({}, "is not on the account yet; version 1 would be published", "1"),
+        ({"enlist": ["sha256 of another"]}, "differs from version 1; another would be published", "2"),
     ],
 )
 def test_a_plan_tells_and_changes_nothing(
-    desk: Desk, layers: list[str], words: str, version: str, capsys: pytest.CaptureFixture[str]
+    desk: Desk, layers: dict[str, list[str]], words: str, version: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """--plan says what would become of the layer, and plans with the version that it would have."""
     desk.change(layers=layers)
@@ -256,10 +300,10 @@ def test_a_new_trigger_behind_the_others(desk: Desk) -> None:
     functions = desk.account["functions"]
     del functions[FUNCTIONS[0]]["triggers"]["ens-ordered"]
     del functions[FUNCTIONS[0]]["triggers"]["ens-ready"]
-    desk.change(functions=functions, layers=["sha256 of another"])
+    desk.change(functions=functions, layers={"enlist": ["sha256 of another"]})
     assert desk.run() == 0
     assert {"ens-ordered", "ens-ready"} <= desk.account["functions"][FUNCTIONS[0]]["triggers"].keys()
-    assert {one["layer"] for one in desk.account["functions"].values()} == {2}
+    assert [one["layers"] for one in desk.account["functions"].values()] == [{"enlist": "2"}] * 2
 
 
 @pytest.mark.parametrize(
@@ -281,11 +325,13 @@ def test_what_is_compared_of_a_trigger(desk: Desk, trigger: str, key: str, value
     config = {**values, "eventRuleFilterPattern": json.dumps(values.get("pattern"))}
     shown: JsonObject = {
         "functionName": wanted.name,
-        "layers": ["layers/enlist/versions/1"],
+        "layers": ["acs:fc:cn-hangzhou:1:layers/enlist/versions/1"],
         "concurrencyConfig": {"reservedConcurrency": 1},
         "triggers": [{"triggerName": trigger, "qualifier": values["qualifier"], "triggerConfig": config}],
     }
-    found = [str(one) for one in differences(wanted, {wanted.name: shown}, 1) if one.trigger == trigger]
+    found = [
+        str(one) for one in differences(wanted, {wanted.name: shown}, VERSIONS) if one.trigger == trigger
+    ]
     assert found == [f"{wanted.name}: the trigger {trigger} has another {key}"]
 
 
@@ -305,7 +351,9 @@ def test_where_a_failed_event_ends_is_compared(options: JsonObject, words: str) 
         "functionName": wanted.name,
         "triggers": [{"triggerName": "ens-ready", "triggerConfig": config}],
     }
-    found = [str(one) for one in differences(wanted, merged([answer]), 1) if one.trigger == "ens-ready"]
+    found = [
+        str(one) for one in differences(wanted, merged([answer]), VERSIONS) if one.trigger == "ens-ready"
+    ]
     assert found == [f"{wanted.name}: the trigger ens-ready has another {words}"]
 
 
@@ -318,7 +366,7 @@ def test_what_is_false_may_be_left_out() -> None:
         "functionName": wanted.name,
         "triggers": [{"triggerName": "ens-created", "triggerConfig": config}],
     }
-    found = differences(wanted, merged([answer]), 1)
+    found = differences(wanted, merged([answer]), VERSIONS)
     assert "ens-created" not in {one.trigger for one in found}
 
 
@@ -353,8 +401,8 @@ def test_what_is_missing_is_named(desk: Desk, capsys: pytest.CaptureFixture[str]
     """Without `s`, without a layer, or with functions in two regions, the error says what to do."""
     assert desk.run("--program", str(desk.folder / "none")) == 1
     assert "`./dev s --version` installs it" in capsys.readouterr().err
-    assert desk.run("--layer", str(desk.folder / "none.zip")) == 1
-    assert "run ./dev layer" in capsys.readouterr().err
+    assert desk.run("--dist", str(desk.folder / "none")) == 1
+    assert "none/enlist-layer.zip does not exist; run ./dev layer" in capsys.readouterr().err
     text = desk.template.read_text()
     desk.template.write_text(
         text.replace(

@@ -174,8 +174,8 @@ def standing(wanted: Wanted) -> dict[str, Any]:
 def test_what_stands_as_it_should(wanted: Wanted) -> None:
     """Nothing is wrong with a function that has all that the template says; other layers do not count."""
     state = standing(wanted)
-    assert wrong_with(wanted, functions_of(state), 1) == []
-    assert layers_of(state) == {1: "9"}
+    assert wrong_with(wanted, functions_of(state), {"enlist": 1}) == []
+    assert layers_of(state, "enlist") == {1: "9"}
 
 
 @pytest.mark.parametrize(
@@ -189,21 +189,21 @@ def test_what_stands_as_it_should(wanted: Wanted) -> None:
         ({"tags": [{"Key": "app", "Value": "x"}, {"Key": "stage", "Value": "dev"}]}, "other tags"),
         ({"asyncInvokeConfigs": {}}, "another asyncInvokeConfig"),
         ({"reservedConcurrency": None}, "its reservedConcurrency is not 1"),
-        ({"layers": []}, "it does not have version 1 of the layer"),
+        ({"layers": []}, "it does not have version 1 of the layer enlist"),
     ],
 )
 def test_what_does_not(wanted: Wanted, change: dict[str, Any], words: str) -> None:
     """Each property, setting and layer that is not as the template says is named."""
     state = standing(wanted)
     state["fc"]["functions"][0].update(change)
-    assert wrong_with(wanted, functions_of(state), 1) == [f"{wanted.name}: {words}"]
+    assert wrong_with(wanted, functions_of(state), {"enlist": 1}) == [f"{wanted.name}: {words}"]
 
 
 def test_triggers_that_are_missing_or_too_many(wanted: Wanted) -> None:
     """A trigger that was not made is found, and one that nobody asked for."""
     state = standing(wanted)
     state["fc"]["functions"][0]["triggers"][0]["triggerName"] = "web"
-    assert wrong_with(wanted, functions_of(state), 1) == [
+    assert wrong_with(wanted, functions_of(state), {"enlist": 1}) == [
         f"{wanted.name}: the trigger http is not there",
         f"{wanted.name}: nobody asked for web",
     ]

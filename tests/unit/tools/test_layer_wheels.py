@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.layers import COMPILED, make_wheel, requirement
-from tools.layer.build import Part, layer_files
+from tools.layer import build
+from tools.layer.build import Part, check_size, layer_files, zip_bytes
 from tools.layer.checksum import crc64
 from tools.layer.errors import LayerError
 from tools.layer.wheels import Pin, Wheel, check, fits, read_pins, unpack
@@ -18,16 +19,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def taken(folder: Path, files: Mapping[str, str]) -> set[str]:
-    """The paths that a wheel with these files brings into the layer, without its METADATA."""
-    wheel = make_wheel(folder, "demo", files)
+def unpacked(folder: Path, files: Mapping[str, str], name: str = "demo") -> dict[str, bytes]:
+    """What a wheel with these files brings into the layer."""
+    wheel = make_wheel(folder, name, files)
     (checked,) = check(read_pins(requirement(wheel)), {wheel.name: wheel.read_bytes()})
-    return set(unpack(checked)) - {"demo-1.0.dist-info/METADATA"}
+    return unpack(checked)
+
+
+def taken(folder: Path, files: Mapping[str, str], name: str = "demo") -> set[str]:
+    """The paths that a wheel with these files brings into the layer, without its METADATA."""
+    return set(unpacked(folder, files, name)) - {f"{name}-1.0.dist-info/METADATA"}
 
 
 def test_what_a_function_never_needs_is_left_out(tmp_path: Path) -> None:
-    """Tests, bytecode, scripts, headers and most metadata stay out; licences and entry points come in."""
+    """Tests, bytecode, types, scripts, headers and most metadata stay out; licences, entry points come in."""
     files = [
+        *("demo/py.typed", "demo/core.pyi"),
         *("demo/__init__.py", "demo/tests.py", "demo/tests/test_a.py", "demo/__pycache__/a.pyc", "b.pyc"),
         *("demo-1.0.data/scripts/demo", "demo-1.0.data/headers/demo.h", "demo-1.0.data/purelib/demo/more.py"),
         *("demo-1.0.data/platlib/demo.so", "demo-1.0.dist-info/INSTALLER", "demo-1.0.dist-info/sboms/a.json"),
@@ -39,6 +46,40 @@ def test_what_a_function_never_needs_is_left_out(tmp_path: Path) -> None:
         *("demo-1.0.dist-info/entry_points.txt", "demo-1.0.dist-info/licenses/a/COPYING"),
         *("demo-1.0.dist-info/LICENSE.txt", "demo-1.0.dist-info/NOTICE"),
     }
+
+
+def test_what_is_known_of_a_package(tmp_path: Path) -> None:
+    """Files that the table names stay out; one that is not there any more is a mistake in the table."""
+    gone = {"idna/__main__.py": "", "idna/cli.py": "", "idna-1.0.dist-info/entry_points.txt": ""}
+    assert taken(tmp_path, {**gone, "idna/core.py": ""}, "idna") == {"idna/core.py"}
+    with pytest.raises(LayerError, match=r"has no idna/cli.py, which tools/layer/contents.py leaves out"):
+        taken(tmp_path, {name: "" for name in gone if "cli" not in name}, "idna")
+
+
+def test_metadata_tells_the_version_and_no_story(tmp_path: Path) -> None:
+    """Of METADATA the fields stay, which tell name, version and licence; the description does not."""
+    text = "Metadata-Version: 2.4\nName: demo\nVersion: 1.0\nLicense-Expression: MIT\n"
+    place = "demo-1.0.dist-info/METADATA"
+    wheel = tmp_path / "demo-1.0-py3-none-any.whl"
+    for end in ("\n", "\r\n"):
+        story = f"{text}\n# Demo\n\nName: another\n".replace("\n", end)
+        data = zip_bytes({place: story.encode(), "demo/METADATA": b"a\n\nb"})
+        files = unpack(Wheel(Pin("demo", "1.0", frozenset()), wheel.name, data))
+        assert files == {place: text.encode(), "demo/METADATA": b"a\n\nb"}
+
+
+def test_a_layer_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A zip above the limit is refused, with its largest parts and what to do; one at the limit is not."""
+    data = zip_bytes(
+        {"python/small/a.py": b"1", "python/large/a.py": bytes(range(256)), "python/b.py": b"22"}
+    )
+    monkeypatch.setattr(build, "LIMIT", len(data))
+    check_size(data, "demo.zip")
+    monkeypatch.setattr(build, "LIMIT", len(data) - 1)
+    with pytest.raises(
+        LayerError, match=r"demo.zip would have .* packed: large 2\d\d, b.py 4, small 3\. Leave"
+    ):
+        check_size(data, "demo.zip")
 
 
 @pytest.mark.parametrize(

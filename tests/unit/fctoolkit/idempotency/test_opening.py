@@ -255,8 +255,12 @@ def without_redis_py() -> Iterator[None]:
 
 @pytest.mark.usefixtures("without_redis_py")
 def test_redis_without_its_library() -> None:
-    """Where redis-py is missing, the error names the extra."""
-    assert "the package redis is not installed; install the extra redis" in refused("redis://:s3cret@h")
+    """Where redis-py is missing, the error names the extra and the layer."""
+    told = refused("redis://:s3cret@h")
+    assert (
+        "the package redis is not there; install the extra redis, or on Function Compute add the layer"
+        in told
+    )
 
 
 def test_redis_that_does_not_answer(redis: RedisServer) -> None:
