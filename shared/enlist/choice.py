@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 from enlist.bindings.model import Binding
 from enlist.facts import HOLD_TAG, rfc3339
@@ -48,8 +47,7 @@ class Facts(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Choice(Generic[_Binding]):
+class Choice(NamedTuple, Generic[_Binding]):
     """The binding that decides about an instance, or the outcome when none does."""
 
     binding: _Binding | None
@@ -87,14 +85,14 @@ def as_reported(verdict: Outcome, binding: Binding) -> Outcome:
     """A verdict as its binding's mode reports it: a binding that only reports refuses nothing."""
     if binding.mode == "plan" and verdict.result in UNSETTLED:
         told = only_reported(f"{verdict.result.value}: {verdict.reason}")
-        return replace(verdict, result=told.result, reason=told.reason, planned=True)
+        return verdict._replace(result=told.result, reason=told.reason, planned=True)
     return verdict
 
 
 def only_reported(what: str) -> Outcome:
     """The verdict of a binding in mode plan, before it is known on whom."""
     verdict = Outcome.verdict(Result.IGNORED, f"mode plan; in apply it would be {what}")
-    return replace(verdict, planned=True)
+    return verdict._replace(planned=True)
 
 
 def used_up(binding: Binding) -> str:

@@ -8,13 +8,12 @@ fctoolkit.errors.ToolkitError
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from fctoolkit.errors import ConfigurationError, ToolkitError
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """One thing that is wrong in a bindings file.
 
     Attributes:

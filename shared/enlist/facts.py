@@ -5,9 +5,8 @@ Pure. The records are a published schema: names are only ever added.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,8 +47,7 @@ SEARCH_FACTS: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class EdgeFacts:
+class EdgeFacts(NamedTuple):
     """What ENS says of one instance. None and empty mean that ENS did not say.
 
     `cpu` in vCPUs, `memory_mib` in MiB. `tags` is None when they could not be read, which is not "no tags".
@@ -90,8 +88,7 @@ class EdgeFacts:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class SearchFacts:
+class SearchFacts(NamedTuple):
     """What Elasticsearch says of one instance. None and empty mean that it did not say."""
 
     instance_id: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from enlist.memory import UNCLEAR_PAUSE, Past
 from enlist.outcomes import Outcome, Result
@@ -39,8 +39,7 @@ KEEP_SECONDS: Final = 1000 * 86400.0
 _LOG = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(NamedTuple):
     """What a job does, in the terms of a key. One name in all stages: two of them must not do it twice."""
 
     function: str
@@ -110,8 +109,7 @@ Granted: TypeAlias = Hold | Outcome
 """A hold, or the verdict on what may not be done now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Recalled:
+class Recalled(NamedTuple):
     """What came of asking the store what it remembers.
 
     Attributes:

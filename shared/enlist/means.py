@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from enlist.bindings.model import Bindings
@@ -18,8 +17,7 @@ SHARE_OF_LOOKS: Final = 0.75
 """The part of an invocation's time in which it may look; the rest is kept for acting."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Means:
+class Means(NamedTuple):
     """What a job is given for one invocation.
 
     Attributes:

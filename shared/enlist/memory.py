@@ -5,9 +5,8 @@ Knows no store. Without one there is no memory, and nothing here is asked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from enlist.facts import rfc3339
 from enlist.outcomes import Outcome, Result
@@ -27,8 +26,7 @@ UNCLEAR_PAUSE = timedelta(hours=1)
 """So long a quarantine lasts when nobody knows how the last attempt ended: an outage is nobody's fault."""
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
+class Past(NamedTuple):
     """What is remembered of earlier work on an instance or a pair.
 
     Attributes:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from enlist.errors import NotSettledError
 
@@ -48,8 +47,7 @@ MOST_TEXT = 8_000
 _QUIET = frozenset({Result.IGNORED, Result.ALREADY})
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one instance.
 
     Attributes:
@@ -113,8 +111,7 @@ class Outcome:
         return {key: value for key, value in record.items() if value not in ("", 0)}
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """All outcomes of one invocation."""
 
     outcomes: tuple[Outcome, ...]

@@ -10,8 +10,7 @@ looked up before anything is decided.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeGuard, get_args
+from typing import TYPE_CHECKING, NamedTuple, TypeGuard, get_args
 
 from enlist.identifiers import RESOURCE_ID, SEARCH_ID, Shape
 from enlist.sources import Kind, default_patterns
@@ -36,8 +35,7 @@ _MOST_IDS = 100
 _SHAPES: Mapping[Kind, Shape] = {"edge": RESOURCE_ID, "search": SEARCH_ID}
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
+class Signal(NamedTuple):
     """One instance to look at, and why.
 
     Attributes:
@@ -51,8 +49,7 @@ class Signal:
     retry: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SignalRules:
+class SignalRules(NamedTuple):
     """Which events count as signals of one kind."""
 
     kind: Kind

@@ -8,8 +8,7 @@ rules stand in s.yaml, where `./dev rules` writes them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,8 +37,7 @@ _SUCCEEDED = [{"exists": False}]
 """ActionTrail reports calls that failed, too: those carry an errorCode."""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """One kind of event, in every form in which it may arrive.
 
     Attributes:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from enlist.outcomes import Outcome, Result
 from fctoolkit.errors import AccessDeniedError, ApiError, PermanentError, ThrottledError
@@ -30,8 +29,7 @@ _OF_ALL = frozenset(
 _NOT_FOUND = re.compile(r"(Error|Err)?(Cluster|Task|Instance)NotFound")
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class Trouble(NamedTuple):
     """Something that could not be established, and what that means for the instances that depend on it."""
 
     result: Result
@@ -40,7 +38,7 @@ class Trouble:
 
     def verdict(self) -> Outcome:
         """The trouble as a planner's verdict."""
-        return replace(Outcome.verdict(self.result, self.reason), request_id=self.request_id)
+        return Outcome.verdict(self.result, self.reason)._replace(request_id=self.request_id)
 
 
 def trouble_of(error: ApiError, doing: str) -> Trouble:

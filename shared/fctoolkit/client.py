@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from random import random
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 from urllib.parse import quote
 
 from fctoolkit.answers import (
@@ -119,8 +119,7 @@ class ApiRequest:
         return json.dumps(self.body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
-@dataclass(frozen=True, slots=True)
-class ApiAnswer:
+class ApiAnswer(NamedTuple):
     """A 2xx answer. It is not yet success: many APIs report failures inside it.
 
     Attributes:
@@ -166,8 +165,7 @@ def error_inside(answer: ApiAnswer) -> ApiError | None:
     return ERRORS[kind](failure)
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptReport:
+class AttemptReport(NamedTuple):
     """One attempt, for logs and metrics. Holds no secret.
 
     Attributes:
@@ -209,8 +207,7 @@ def log_attempt(report: AttemptReport) -> None:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Means:
+class _Means(NamedTuple):
     """What the sessions of a client share."""
 
     http: HttpClient

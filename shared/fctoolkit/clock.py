@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(NamedTuple):
     """Where time comes from. Tests and simulations pass their own.
 
     Attributes:
@@ -28,8 +26,7 @@ class Clock:
 SYSTEM_CLOCK = Clock()
 
 
-@dataclass(frozen=True, slots=True)
-class Deadline:
+class Deadline(NamedTuple):
     """The moment by which an invocation must have answered, on `clock.monotonic`.
 
     FC kills a function at its timeout and its context has no remaining-time method, so the deadline is
@@ -37,7 +34,7 @@ class Deadline:
     """
 
     at: float
-    clock: Clock = field(default=SYSTEM_CLOCK, repr=False)
+    clock: Clock = SYSTEM_CLOCK
 
     @classmethod
     def after(cls, seconds: float, clock: Clock = SYSTEM_CLOCK) -> Deadline:

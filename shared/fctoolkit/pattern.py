@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from types import MappingProxyType
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from fctoolkit.errors import PatternError
 from fctoolkit.jsontypes import FrozenJson, JsonScalar
@@ -43,8 +43,7 @@ Path: TypeAlias = tuple[str, ...]
 _Equal: TypeAlias = Callable[[JsonScalar, JsonScalar], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Mismatch:
+class Mismatch(NamedTuple):
     """The first field of a pattern that an event does not match.
 
     Attributes:
@@ -113,8 +112,7 @@ def compile_pattern(
     return Pattern(json.dumps(pattern, ensure_ascii=False), fields)
 
 
-@dataclass(frozen=True, slots=True)
-class _Field:
+class _Field(NamedTuple):
     """One leaf.
 
     `presence` holds the answers that `exists` expressions accept, `texts` the texts that are named as they

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 from random import random
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from fctoolkit.errors import ApiError, ApiFailure, TransientError
 from fctoolkit.retry import FailedAttempt, FailureKind, RetryPolicy
@@ -22,8 +22,7 @@ DEFAULT_POLICY = RetryPolicy()
 _TOO_LATE = "too little time was left to begin"
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(NamedTuple):
     """An attempt that failed: what to raise, and what the retry policy needs to know."""
 
     failure: ApiFailure

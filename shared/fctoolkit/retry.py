@@ -8,11 +8,10 @@ one code differs from service to service: the code decides, the status only stan
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from fctoolkit.errors import (
     AccessDeniedError,
@@ -165,8 +164,7 @@ def _by_status(status: int, *, named: bool) -> FailureKind:
     return FailureKind.PERMANENT
 
 
-@dataclass(frozen=True, slots=True)
-class FailedAttempt:
+class FailedAttempt(NamedTuple):
     """An attempt that failed, as far as repeating it is concerned.
 
     Attributes:
@@ -186,8 +184,7 @@ class FailedAttempt:
     retry_after: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class RetryPolicy(NamedTuple):
     """How often and how patiently a call is repeated.
 
     Attributes:

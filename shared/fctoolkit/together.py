@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from threading import Lock, Thread
-from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,8 +38,7 @@ def one_by_one(work: Callable[[Item], Found], items: Sequence[Item]) -> list[Fou
     return [work(item) for item in items]
 
 
-@dataclass(frozen=True, slots=True)
-class Threads:
+class Threads(NamedTuple):
     """Several at a time: the thread that calls and others, which end before the call returns.
 
     For work that waits. Items are begun in their order, each in a copy of the caller's context variables, so

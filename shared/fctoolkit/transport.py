@@ -8,10 +8,9 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from urllib.parse import parse_qsl
 
 import httpx2
@@ -184,8 +183,7 @@ def _query_of(url: httpx2.URL) -> dict[str, str]:
     return query
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """An HTTP answer, whatever its status.
 
     Attributes:
@@ -199,8 +197,7 @@ class Reply:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class NoReply:
+class NoReply(NamedTuple):
     """No answer came.
 
     Attributes:

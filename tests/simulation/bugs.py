@@ -124,7 +124,7 @@ def _released_after_unclear_end() -> list[tuple[object, str, Any]]:
 
 def _completed_ignored() -> list[tuple[object, str, Any]]:
     def everybody(view: Any, _retries: object, action: plan.Attach) -> plan.Attach:
-        return replace(action, retried=frozenset(one for one in action.instance_ids if one in view.pasts))
+        return action._replace(retried=frozenset(one for one in action.instance_ids if one in view.pasts))
 
     return [(plan, "_with_pasts", everybody), (plan, "_remembered", lambda *_, **__: None)]
 
@@ -174,7 +174,7 @@ def _attempts_not_counted() -> list[tuple[object, str, Any]]:
     past = Ledger._past
 
     def careless(self: Ledger, record: Any, now: Any) -> Any:
-        return replace(past(self, record, now), exhausted=False)
+        return past(self, record, now)._replace(exhausted=False)
 
     return [(Ledger, "_past", careless), (Ledger, "_quarantined", lambda _self, claim: Hold(claim))]
 
@@ -186,7 +186,7 @@ def _quarantine_for_ever() -> list[tuple[object, str, Any]]:
         return remembered(view, instance_id, retry=False)
 
     def stubborn_pair(view: Any, connect: Any) -> Any:
-        return search_remembered(view, replace(connect, retry=False))
+        return search_remembered(view, connect._replace(retry=False))
 
     return [(plan, "_remembered", stubborn), (search_plan, "_judge_closer", stubborn_pair)]
 
@@ -258,7 +258,7 @@ def _max_peers_ignored() -> list[tuple[object, str, Any]]:
     judge = search_plan._judge_closer
 
     def blind(view: Any, connect: Any) -> Any:
-        return judge(replace(view, connected={one: frozenset() for one in view.connected}), connect)
+        return judge(view._replace(connected={one: frozenset() for one in view.connected}), connect)
 
     return [(job, "carry_out", careless), (search_plan, "_judge_closer", blind)]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +46,7 @@ VIEW = EdgeView(
 
 def view(facts: EdgeFacts = FACTS, **changes: Any) -> EdgeView:
     """What was seen of one instance, with what the test wants to be different."""
-    return replace(VIEW, instances={facts.instance_id: facts}, **changes)
+    return VIEW._replace(instances={facts.instance_id: facts}, **changes)
 
 
 def binding(**changes: Any) -> EdgeBinding:

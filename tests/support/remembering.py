@@ -63,7 +63,7 @@ class Watched(StoreAround):
 
 def remember(product: Product) -> Watched:
     """Gives the product a store, which all its instances share; the cloud's clock is the store's."""
-    store = Watched(MemoryStore(replace(product.effects.clock, now=product.cloud.clock.now)))
+    store = Watched(MemoryStore(product.effects.clock._replace(now=product.cloud.clock.now)))
 
     def opened(url: str, clock: Clock) -> Store:
         store.check()

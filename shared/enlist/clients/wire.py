@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, cast, get_origin
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar, cast, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
@@ -97,8 +97,7 @@ def unreadable(answer: ApiAnswer, message: str) -> AnswerError:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Page(Generic[_Item]):
+class Page(NamedTuple, Generic[_Item]):
     """One page of a listing.
 
     Attributes:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
 from enlist.clients.cs import (
     AttachedItem,
@@ -41,8 +41,7 @@ _NO_TIME = "no time was left for its call; the next run goes on, the oldest firs
 _UNCLEAR = "unclear whether it was accepted; the next run looks before it acts"
 
 
-@dataclass(frozen=True, slots=True)
-class _Sent:
+class _Sent(NamedTuple):
     """One call that was made: its answer or its error, and the milliseconds it took."""
 
     binding: EdgeBinding
@@ -92,7 +91,7 @@ class _Progress:
     def named(self, instance_id: str, verdict: Outcome) -> Outcome:
         """The verdict on one of the action's instances."""
         binding = self.action.binding
-        return replace(verdict, instance_id=instance_id, binding=binding.name, target=binding.cluster)
+        return verdict._replace(instance_id=instance_id, binding=binding.name, target=binding.cluster)
 
     def blames_instance(self, sent: _Sent) -> bool:
         """Whether a call was refused for the sake of its one instance, and not whatever it had named."""
@@ -141,7 +140,7 @@ class EdgeApplier:
             for outcome in _outcomes(sent, shown, tasks):
                 one = outcome.instance_id
                 task_id = outcome.task_id or progress.tasks.get(one, "")
-                yield replace(outcome, task_id=task_id, attempts=progress.holds[one].attempts)
+                yield outcome._replace(task_id=task_id, attempts=progress.holds[one].attempts)
 
     def _carry_out(self, progress: _Progress) -> Iterator[Outcome]:
         """Sends the action's calls until enough is accepted; outcomes of those that were not sent at all."""
@@ -219,7 +218,7 @@ class EdgeApplier:
                 task_id = shown.tasks.get(one, "")
                 progress.holds[one].done(kept_of(binding, task_id))
                 verdict = Outcome.verdict(Result.ATTACHING, "an earlier attempt was accepted after all")
-                found[one] = replace(verdict, task_id=task_id)
+                found[one] = verdict._replace(task_id=task_id)
             elif one in shown.present:
                 progress.holds[one].give_back()
                 found[one] = Outcome.verdict(Result.DEFERRED, "the cluster may have it; the next run looks")

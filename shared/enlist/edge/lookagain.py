@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from enlist.clients.cs import CsClient, Task, TaskState
 from enlist.edge.clusterlook import ClusterLook
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
 _NOT_JOINING = frozenset({"removing", "failed"})
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(NamedTuple):
     """Which of the instances that were asked for a cluster shows.
 
     Attributes:

@@ -9,9 +9,9 @@ together, so that it takes as long as the slowest of them and not as all.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, TypeVarTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVarTuple
 
 from enlist.choice import choose
 from enlist.edge.clusterlook import FEW, ClusterLook
@@ -43,8 +43,7 @@ _NO_TIME = Trouble(Result.DEFERRED, "there was no time to look into it")
 _LOG = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
+class _Target(NamedTuple):
     """A binding's cluster, and the instances that the binding chooses."""
 
     binding: EdgeBinding
@@ -57,8 +56,7 @@ class _Target:
         return self.binding.region
 
 
-@dataclass(frozen=True, slots=True)
-class _Sight:
+class _Sight(NamedTuple):
     """A cluster in sight: where it is, how large, and who is about to be attached, here and at all."""
 
     cluster_id: str
@@ -144,7 +142,7 @@ class EdgeObserver:
         untold = [instance_id for instance_id, facts in found.items() if facts.tags is None]
         if untold:
             tags = self._ens.list_tag_resources(untold)
-            found.update({one: replace(found[one], tags=tags[one]) for one in untold})
+            found.update({one: found[one]._replace(tags=tags[one]) for one in untold})
         self._instances = found
         self._targets = list(self._choose())
         return tuple(found)

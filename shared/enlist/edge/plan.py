@@ -7,8 +7,8 @@ stand in `_judge` and `_judge_closer` in the order in which they apply; the firs
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from enlist.choice import FIRST, as_reported, choose, in_turn, only_reported, unbound, used_up
 from enlist.clients.cs import EDGE_PROFILE, TaskState
@@ -34,8 +34,7 @@ _TAKES_NODES = "running"
 _ENDED = frozenset({"deleting", "deleted", "delete_failed", "failed", "removing"})
 
 
-@dataclass(frozen=True, slots=True)
-class Attach:
+class Attach(NamedTuple):
     """One write: bring these instances, in this order, into the binding's cluster, until `most` are accepted.
 
     Attributes:
@@ -53,12 +52,11 @@ class Attach:
     most: int
     limit: str
     retried: frozenset[str] = frozenset()
-    revoked: Mapping[str, str] = field(default_factory=dict[str, str])
+    revoked: Mapping[str, str] = MappingProxyType({})
     alone: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What to do, and what became of the others without doing anything.
 
     `candidates` are instances that nothing seen so far keeps from being attached, and that were not cleared:
@@ -99,7 +97,7 @@ def plan(view: EdgeView, bindings: Sequence[EdgeBinding], signals: Iterable[Sign
 
 
 def _outcome(instance_id: str, binding: EdgeBinding, verdict: Outcome) -> Outcome:
-    named = replace(verdict, instance_id=instance_id, binding=binding.name, target=binding.cluster)
+    named = verdict._replace(instance_id=instance_id, binding=binding.name, target=binding.cluster)
     return as_reported(named, binding)
 
 
@@ -129,8 +127,7 @@ def _with_pasts(view: EdgeView, retries: Mapping[str, bool], action: Attach) -> 
         for one, past in pasts.items()
         if not retries[one] and (why := _failed_since(view, past, one))
     }
-    return replace(
-        action,
+    return action._replace(
         retried=frozenset(one for one in pasts if retries[one]),
         revoked=revoked,
         alone=frozenset(one for one, past in pasts.items() if past.unclear),
@@ -192,17 +189,17 @@ def _accepted(view: EdgeView, past: Past, instance_id: str, *, retry: bool) -> O
     removed = history.removed_since(tasks, instance_id, past.target, past.at)
     if past.just_done(view.now) and not failed and not removed:
         verdict = Outcome.verdict(Result.ATTACHING, f"{told}, which is not shown yet")
-        return replace(verdict, task_id=past.task_id)
+        return verdict._replace(task_id=past.task_id)
     if not removed and task is not None and history.keeps_silent(task, instance_id, view.now):
         reason = f"{told}, which is {task.state or 'unfinished'} and does not say what became of it"
-        return replace(Outcome.verdict(Result.DEFERRED, reason), task_id=past.task_id)
+        return Outcome.verdict(Result.DEFERRED, reason)._replace(task_id=past.task_id)
     if retry:
         return None
     if not failed:
         what = f"it was attached to cluster {past.target}, {told},"
         return past.taken_away(what, sure=removed or task is not None)
     lately = history.failed_lately(task, view.now) if task is not None else None
-    return replace(Outcome.verdict(*lately, standing=True), task_id=past.task_id) if lately else None
+    return Outcome.verdict(*lately, standing=True)._replace(task_id=past.task_id) if lately else None
 
 
 def _failed_since(view: EdgeView, past: Past, instance_id: str) -> str:
@@ -238,7 +235,7 @@ def _membership(view: EdgeView, facts: EdgeFacts, binding: EdgeBinding) -> Outco
     tasks = view.tasks.get(facts.instance_id, ())
     running = [task.task_id for task in tasks if task.state_of(facts.instance_id) is TaskState.UNFINISHED]
     verdict = Outcome.verdict(Result.ATTACHING, f"a node in state {node.state or 'unknown'}")
-    return replace(verdict, task_id=running[0] if running else "")
+    return verdict._replace(task_id=running[0] if running else "")
 
 
 def _readiness(facts: EdgeFacts, binding: EdgeBinding) -> Outcome | None:

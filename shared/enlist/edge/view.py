@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-from enlist.clients.cs import Cluster, Node, Task
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from enlist.clients.cs import Cluster, Node, Task
     from enlist.facts import EdgeFacts
     from enlist.memory import Past
     from enlist.troubles import Trouble
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterView:
+class ClusterView(NamedTuple):
     """A cluster as far as it was looked at.
 
     Attributes:
@@ -35,8 +33,7 @@ class ClusterView:
     unnamed_task: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class EdgeView:
+class EdgeView(NamedTuple):
     """Everything the planner may know.
 
     Attributes:
@@ -56,12 +53,12 @@ class EdgeView:
 
     now: datetime
     instances: Mapping[str, EdgeFacts]
-    clusters: Mapping[str, ClusterView] = field(default_factory=dict[str, ClusterView])
-    nodes: Mapping[str, Mapping[str, Node]] = field(default_factory=dict[str, dict[str, Node]])
-    tasks: Mapping[str, tuple[Task, ...]] = field(default_factory=dict[str, tuple[Task, ...]])
-    node_quotas: Mapping[str, int | None] = field(default_factory=dict[str, int | None])
+    clusters: Mapping[str, ClusterView] = MappingProxyType({})
+    nodes: Mapping[str, Mapping[str, Node]] = MappingProxyType({})
+    tasks: Mapping[str, tuple[Task, ...]] = MappingProxyType({})
+    node_quotas: Mapping[str, int | None] = MappingProxyType({})
     cleared: frozenset[str] = frozenset()
     elsewhere: Trouble | None = None
-    pasts: Mapping[str, Past] = field(default_factory=dict[str, "Past"])
-    accepted: Mapping[str, Task] = field(default_factory=dict[str, Task])
+    pasts: Mapping[str, Past] = MappingProxyType({})
+    accepted: Mapping[str, Task] = MappingProxyType({})
     forgotten: Trouble | None = None

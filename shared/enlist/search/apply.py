@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from enlist.clients.elasticsearch import (
@@ -60,7 +59,7 @@ class SearchApplier:
         else:
             verdict, taken = self._after_answer(action, hold, answer)
             request_id = answer.request_id
-        verdict = replace(verdict, request_id=request_id, attempts=hold.attempts)
+        verdict = verdict._replace(request_id=request_id, attempts=hold.attempts)
         return self._outcome(action, verdict, started), taken
 
     def _after_answer(
@@ -106,8 +105,7 @@ class SearchApplier:
             return False
 
     def _outcome(self, action: Connect, verdict: Outcome, started: float) -> Outcome:
-        return replace(
-            verdict,
+        return verdict._replace(
             instance_id=action.instance_id,
             binding=action.binding.name,
             target=action.peer_id,

@@ -5,8 +5,7 @@ Instances are looked at together. What one of them tells is a value, and all are
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from enlist.choice import choose
 from enlist.search.plan import Connect, peers_of
@@ -27,16 +26,14 @@ if TYPE_CHECKING:
     from enlist.signals import Signal
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(NamedTuple):
     """What came of looking for an instance: its facts, or why not, and the regions where it is not."""
 
     facts: SearchFacts | Trouble | None
     missing: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
+class _Question(NamedTuple):
     """What to ask about an instance."""
 
     facts: SearchFacts
@@ -44,8 +41,7 @@ class _Question:
     connectable: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
+class _Told(NamedTuple):
     """What was told about an instance; None where nobody asked, or it could not be established."""
 
     connected: frozenset[str] | None

@@ -7,8 +7,7 @@ they apply; the first that speaks decides.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from enlist.bindings.model import SAME_BINDING, PeerMatch, SearchBinding
 from enlist.choice import as_reported, choose, in_turn, only_reported, unbound, used_up
@@ -30,8 +29,7 @@ CLOUD_NATIVE = "public"
 _ON_ITS_WAY = frozenset({"activating", "unknown", ""})
 
 
-@dataclass(frozen=True, slots=True)
-class Connect:
+class Connect(NamedTuple):
     """One write: connect two instances.
 
     Attributes:
@@ -52,8 +50,7 @@ class Connect:
         return pair_of(self.instance_id, self.peer_id)
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What to do, and what became of the other pairs without doing anything.
 
     `candidates` are pairs that nothing seen so far keeps apart, and that were not cleared: look closer at
@@ -151,13 +148,13 @@ def _outcome(connect: Connect, verdict: Outcome) -> Outcome:
 def _not_visible(view: SearchView, instance_id: str) -> Outcome:
     trouble = view.troubles.get(instance_id)
     if trouble is not None:
-        return replace(trouble.verdict(), instance_id=instance_id)
+        return trouble.verdict()._replace(instance_id=instance_id)
     reason = "no such Elasticsearch instance is visible in a bound region; if it is new, a sweep will find it"
     return Outcome(instance_id, Result.DEFERRED, reason)
 
 
 def _region_troubles(view: SearchView) -> list[Outcome]:
-    return [replace(trouble.verdict(), target=region) for region, trouble in view.regions.items()]
+    return [trouble.verdict()._replace(target=region) for region, trouble in view.regions.items()]
 
 
 def _judge(view: SearchView, facts: SearchFacts, peer_id: str) -> Outcome | None:
@@ -266,6 +263,6 @@ def carry_out(
 
 
 def _named(action: Connect, verdict: Outcome) -> Outcome:
-    return replace(
-        verdict, instance_id=action.instance_id, binding=action.binding.name, target=action.peer_id
+    return verdict._replace(
+        instance_id=action.instance_id, binding=action.binding.name, target=action.peer_id
     )

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
-
-from enlist.troubles import Trouble
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,6 +11,7 @@ if TYPE_CHECKING:
 
     from enlist.facts import SearchFacts
     from enlist.memory import Past
+    from enlist.troubles import Trouble
 
 Pair: TypeAlias = tuple[str, str]
 """Two instance ids, in the order of `pair_of`."""
@@ -28,8 +27,7 @@ def pair_of(one: str, other: str) -> Pair:
     return (one, other) if one < other else (other, one)
 
 
-@dataclass(frozen=True, slots=True)
-class SearchView:
+class SearchView(NamedTuple):
     """Everything the planner may know.
 
     Attributes:
@@ -47,10 +45,10 @@ class SearchView:
 
     now: datetime
     instances: Mapping[str, SearchFacts]
-    connected: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
-    connectable: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+    connected: Mapping[str, frozenset[str]] = MappingProxyType({})
+    connectable: Mapping[str, frozenset[str]] = MappingProxyType({})
     cleared: frozenset[Pair] = frozenset()
-    troubles: Mapping[str, Trouble] = field(default_factory=dict[str, Trouble])
-    regions: Mapping[str, Trouble] = field(default_factory=dict[str, Trouble])
-    pasts: Mapping[Pair, Past] = field(default_factory=dict[Pair, "Past"])
+    troubles: Mapping[str, Trouble] = MappingProxyType({})
+    regions: Mapping[str, Trouble] = MappingProxyType({})
+    pasts: Mapping[Pair, Past] = MappingProxyType({})
     forgotten: Trouble | None = None

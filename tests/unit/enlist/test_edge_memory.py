@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -46,7 +45,7 @@ def test_an_operator_brings_it_back_and_the_record_goes_first() -> None:
 @pytest.mark.parametrize("retry", [False, True])
 def test_what_was_accepted_just_now_is_believed(retry: bool) -> None:
     """An attach of a moment ago is on its way, whoever asks: the lists lag behind."""
-    past = replace(ACCEPTED, at=NOW - LISTS_LAG + timedelta(seconds=1))
+    past = ACCEPTED._replace(at=NOW - LISTS_LAG + timedelta(seconds=1))
     outcome = only(decide(past, retry=retry))
     assert (outcome.result, outcome.task_id) == (Result.ATTACHING, "T-1")
 
@@ -59,7 +58,7 @@ def test_a_removal_since_then_is_believed_more(after: int, cluster: str, result:
     accepted = NOW - timedelta(minutes=5)
     began = (accepted + timedelta(minutes=after)).isoformat()
     removal = task("success", "success", task_type="cluster_scalein", created=began, cluster_id=cluster)
-    made = decide(replace(ACCEPTED, at=accepted), retry=True, tasks={"i-1": (removal,)})
+    made = decide(ACCEPTED._replace(at=accepted), retry=True, tasks={"i-1": (removal,)})
     assert (["attached" for _ in attached(made)] or [only(made).result]) == [result]
 
 
@@ -114,15 +113,15 @@ def test_a_removal_is_not_made_up() -> None:
 def test_too_many_attempts_end_in_quarantine() -> None:
     """After as many failed attempts as are allowed it is held, with their number and the last reason."""
     assert attached(decide(FAILED)) == ("i-1",)
-    outcome = only(decide(replace(FAILED, exhausted=True)))
+    outcome = only(decide(FAILED._replace(exhausted=True)))
     assert (outcome.result, outcome.attempts, outcome.quarantined) == (Result.HELD, 3, True)
     assert "quarantined after 3 attempts, the last: no disk" in outcome.reason
-    assert attached(decide(replace(FAILED, exhausted=True), retry=True)) == ("i-1",)
+    assert attached(decide(FAILED._replace(exhausted=True), retry=True)) == ("i-1",)
 
 
 def test_the_last_attempt_is_no_quarantine_while_it_runs() -> None:
     """While another invocation is at the last attempt, nobody says that it has failed."""
-    assert attached(decide(replace(FAILED, exhausted=True, busy=True))) == ("i-1",)
+    assert attached(decide(FAILED._replace(exhausted=True, busy=True))) == ("i-1",)
 
 
 def test_without_its_memory_nothing_is_done() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -51,17 +50,17 @@ def test_a_ready_instance_is_attached() -> None:
 @pytest.mark.parametrize(
     ("facts", "result", "reason"),
     [
-        (replace(FACTS, tags={}), Result.IGNORED, "no binding matches: one (tags.enlist"),
-        (replace(FACTS, tags=None), Result.IGNORED, "no binding matches"),
-        (replace(FACTS, tags={"enlist": "yes", HOLD_TAG: ""}), Result.HELD, HOLD_TAG),
-        (replace(FACTS, status="Starting"), Result.DEFERRED, "Starting, not Running"),
-        (replace(FACTS, status=""), Result.DEFERRED, "unknown, not Running"),
-        (replace(FACTS, cpu=1), Result.REJECTED, "1 vCPU and 8192 MiB"),
-        (replace(FACTS, memory_mib=4095), Result.REJECTED, "4 vCPU and 4095 MiB"),
-        (replace(FACTS, cpu=None), Result.REJECTED, "does not say its cpu"),
-        (replace(FACTS, memory_mib=None, os_name=""), Result.REJECTED, "its memoryMiB, osName"),
-        (replace(FACTS, os_name="Windows Server 2019"), Result.REJECTED, "'Windows Server 2019' is not in"),
-        (replace(FACTS, os_name="CentOS 7.3 64bit"), Result.REJECTED, "'CentOS 7.3 64bit' is not in"),
+        (FACTS._replace(tags={}), Result.IGNORED, "no binding matches: one (tags.enlist"),
+        (FACTS._replace(tags=None), Result.IGNORED, "no binding matches"),
+        (FACTS._replace(tags={"enlist": "yes", HOLD_TAG: ""}), Result.HELD, HOLD_TAG),
+        (FACTS._replace(status="Starting"), Result.DEFERRED, "Starting, not Running"),
+        (FACTS._replace(status=""), Result.DEFERRED, "unknown, not Running"),
+        (FACTS._replace(cpu=1), Result.REJECTED, "1 vCPU and 8192 MiB"),
+        (FACTS._replace(memory_mib=4095), Result.REJECTED, "4 vCPU and 4095 MiB"),
+        (FACTS._replace(cpu=None), Result.REJECTED, "does not say its cpu"),
+        (FACTS._replace(memory_mib=None, os_name=""), Result.REJECTED, "its memoryMiB, osName"),
+        (FACTS._replace(os_name="Windows Server 2019"), Result.REJECTED, "'Windows Server 2019' is not in"),
+        (FACTS._replace(os_name="CentOS 7.3 64bit"), Result.REJECTED, "'CentOS 7.3 64bit' is not in"),
     ],
 )
 def test_facts_that_keep_an_instance_out(facts: EdgeFacts, result: Result, reason: str) -> None:
@@ -73,7 +72,7 @@ def test_facts_that_keep_an_instance_out(facts: EdgeFacts, result: Result, reaso
 
 def test_nothing_is_attached_that_was_not_looked_at_closely() -> None:
     """An instance that nothing keeps out is a candidate first; only a closer look makes it an action."""
-    made = decide(replace(VIEW, cleared=frozenset()))
+    made = decide(VIEW._replace(cleared=frozenset()))
     assert (only(made).result, made.candidates) == (Result.DEFERRED, ("i-1",))
 
 
@@ -94,7 +93,7 @@ def test_what_was_said_before_is_standing() -> None:
 
 def test_unreadable_tags_are_rejected() -> None:
     """When tags could not be read and the binding does not need them, hold cannot be ruled out: rejected."""
-    outcome = only(decide(view(replace(FACTS, tags=None)), binding(match={"status": ["Running"]})))
+    outcome = only(decide(view(FACTS._replace(tags=None)), binding(match={"status": ["Running"]})))
     assert outcome.result is Result.REJECTED
     assert HOLD_TAG in outcome.reason
 
@@ -274,7 +273,7 @@ def test_what_cannot_be_established_stops_the_attach(where: str) -> None:
 
 def test_an_unknown_instance_is_deferred() -> None:
     """An id that is not visible may become so: nothing is done, and a sweep looks again."""
-    assert only(decide(replace(VIEW, instances={}))).result is Result.DEFERRED
+    assert only(decide(VIEW._replace(instances={}))).result is Result.DEFERRED
 
 
 @pytest.mark.parametrize(
@@ -287,7 +286,7 @@ def test_an_unknown_instance_is_deferred() -> None:
 )
 def test_created_after_keeps_old_machines_out(created: datetime | None, result: Result | None) -> None:
     """Older machines are ignored, machines of unknown age rejected, newer ones attached."""
-    made = decide(view(replace(FACTS, created_at=created)), binding(created_after=NOW - timedelta(days=1)))
+    made = decide(view(FACTS._replace(created_at=created)), binding(created_after=NOW - timedelta(days=1)))
     if result is None:
         assert attached(made) == ("i-1",)
     else:
@@ -297,7 +296,7 @@ def test_created_after_keeps_old_machines_out(created: datetime | None, result: 
 def test_mode_plan_only_reports() -> None:
     """In mode plan an attach and a refusal alike are ignored, with what apply would do."""
     assert "would be attached" in only(decide(VIEW, binding(mode="plan"))).reason
-    refused = only(decide(view(replace(FACTS, cpu=1)), binding(mode="plan")))
+    refused = only(decide(view(FACTS._replace(cpu=1)), binding(mode="plan")))
     assert refused.result is Result.IGNORED
     assert "would be rejected: 1 vCPU" in refused.reason
 
@@ -318,12 +317,12 @@ def test_first_binding_that_matches_decides() -> None:
 def fleet(count: int) -> EdgeView:
     """Ready instances, each a minute older than the one before."""
     instances = {
-        f"i-{number:03}": replace(
-            FACTS, instance_id=f"i-{number:03}", created_at=NOW - timedelta(minutes=number)
+        f"i-{number:03}": FACTS._replace(
+            instance_id=f"i-{number:03}", created_at=NOW - timedelta(minutes=number)
         )
         for number in range(count)
     }
-    return replace(VIEW, instances=instances, cleared=frozenset(instances))
+    return VIEW._replace(instances=instances, cleared=frozenset(instances))
 
 
 def test_max_per_run_takes_the_oldest_first() -> None:
@@ -336,7 +335,7 @@ def test_max_per_run_takes_the_oldest_first() -> None:
 
 def test_quota_is_shared_by_bindings_of_one_cluster() -> None:
     """Two bindings into one cluster do not overrun its quota together."""
-    seen = replace(fleet(4), node_quotas={"cn-hangzhou": 3})
+    seen = fleet(4)._replace(node_quotas={"cn-hangzhou": 3})
     names = list(seen.instances)
     first = binding(name="first", match={"instanceId": names[:2]})
     second = binding(name="second", match={"instanceId": names[2:]})
@@ -351,7 +350,7 @@ def test_the_binding_whose_oldest_instance_waits_longest_comes_first() -> None:
     seen = fleet(4)
     young = binding(name="young", match={"instanceId": ["i-000", "i-001"]})
     old = binding(name="old", match={"instanceId": ["i-002", "i-003"]}, cluster="c2")
-    view_of_two = replace(seen, clusters={**seen.clusters, "c2": ClusterView(cluster=CLUSTER)})
+    view_of_two = seen._replace(clusters={**seen.clusters, "c2": ClusterView(cluster=CLUSTER)})
     made = plan(view_of_two, [young, old], map(Signal, seen.instances))
     assert [action.instance_ids for action in made.actions] == [("i-003", "i-002"), ("i-001", "i-000")]
 

@@ -21,7 +21,9 @@ from fctoolkit.errors import (
 )
 
 reports = st.lists(
-    st.builds(Outcome, st.sampled_from(["", "i-1", "i-2"]), st.sampled_from(Result), st.just("because"))
+    st.tuples(st.sampled_from(["", "i-1", "i-2"]), st.sampled_from(Result), st.just("because")).map(
+        lambda values: Outcome(*values)
+    )
 ).map(lambda outcomes: Report(tuple(outcomes)))
 
 

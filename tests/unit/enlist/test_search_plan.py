@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,7 +27,7 @@ NEW = SearchFacts(
     created_at=NOW - timedelta(hours=1),
     tags={"enlist": "logs"},
 )
-HUB = replace(NEW, instance_id="es-hub", tags={}, created_at=NOW - timedelta(days=100))
+HUB = NEW._replace(instance_id="es-hub", tags={}, created_at=NOW - timedelta(days=100))
 BINDING = {
     "name": "logs",
     "match": {"tags": {"enlist": ["logs"]}},
@@ -53,7 +52,7 @@ def view(*facts: SearchFacts, **changes: Any) -> SearchView:
         connectable=dict.fromkeys(instances, frozenset(instances)),
         cleared=frozenset(pair_of(one, other) for one in instances for other in instances),
     )
-    return replace(base, **changes)
+    return base._replace(**changes)
 
 
 def decide(seen: SearchView, *bindings: SearchBinding) -> Plan:
@@ -82,19 +81,19 @@ def test_a_ready_pair_is_connected() -> None:
 @pytest.mark.parametrize(
     ("new", "hub", "result", "reason"),
     [
-        (replace(NEW, status="activating"), HUB, Result.DEFERRED, "es-new is activating"),
-        (replace(NEW, status="unknown"), HUB, Result.DEFERRED, "es-new is unknown"),
-        (replace(NEW, status="invalid"), HUB, Result.REJECTED, "es-new is invalid"),
-        (NEW, replace(HUB, status="activating"), Result.DEFERRED, "es-hub is activating"),
-        (NEW, replace(HUB, status="inactive"), Result.REJECTED, "es-hub is inactive"),
-        (replace(NEW, arch_type="public"), HUB, Result.REJECTED, "es-new has the cloud-native architecture"),
-        (NEW, replace(HUB, arch_type="public"), Result.REJECTED, "es-hub has the cloud-native architecture"),
-        (NEW, replace(HUB, vpc_id="vpc-2"), Result.REJECTED, "not in one VPC"),
-        (replace(NEW, vpc_id=""), replace(HUB, vpc_id=""), Result.REJECTED, "es-new in unknown"),
-        (NEW, replace(HUB, tags={HOLD_TAG: "x"}), Result.HELD, "es-hub is tagged"),
-        (replace(NEW, tags={"enlist": "logs", HOLD_TAG: ""}), HUB, Result.HELD, HOLD_TAG),
-        (replace(NEW, tags={}), HUB, Result.IGNORED, "no binding matches"),
-        (replace(NEW, region_id="cn-beijing"), HUB, Result.IGNORED, "cn-beijing is not cn-hangzhou"),
+        (NEW._replace(status="activating"), HUB, Result.DEFERRED, "es-new is activating"),
+        (NEW._replace(status="unknown"), HUB, Result.DEFERRED, "es-new is unknown"),
+        (NEW._replace(status="invalid"), HUB, Result.REJECTED, "es-new is invalid"),
+        (NEW, HUB._replace(status="activating"), Result.DEFERRED, "es-hub is activating"),
+        (NEW, HUB._replace(status="inactive"), Result.REJECTED, "es-hub is inactive"),
+        (NEW._replace(arch_type="public"), HUB, Result.REJECTED, "es-new has the cloud-native architecture"),
+        (NEW, HUB._replace(arch_type="public"), Result.REJECTED, "es-hub has the cloud-native architecture"),
+        (NEW, HUB._replace(vpc_id="vpc-2"), Result.REJECTED, "not in one VPC"),
+        (NEW._replace(vpc_id=""), HUB._replace(vpc_id=""), Result.REJECTED, "es-new in unknown"),
+        (NEW, HUB._replace(tags={HOLD_TAG: "x"}), Result.HELD, "es-hub is tagged"),
+        (NEW._replace(tags={"enlist": "logs", HOLD_TAG: ""}), HUB, Result.HELD, HOLD_TAG),
+        (NEW._replace(tags={}), HUB, Result.IGNORED, "no binding matches"),
+        (NEW._replace(region_id="cn-beijing"), HUB, Result.IGNORED, "cn-beijing is not cn-hangzhou"),
     ],
 )
 def test_facts_that_keep_a_pair_apart(
@@ -108,7 +107,7 @@ def test_facts_that_keep_a_pair_apart(
 
 def test_a_connected_pair_is_left_alone() -> None:
     """What is connected is already where it should be, whatever state it is in now."""
-    seen = view(replace(NEW, status="activating"), HUB, connected={"es-new": frozenset({"es-hub"})})
+    seen = view(NEW._replace(status="activating"), HUB, connected={"es-new": frozenset({"es-hub"})})
     assert only(decide(seen)).result is Result.ALREADY
 
 
@@ -146,8 +145,8 @@ def test_either_sides_binding_may_ask_for_a_pair() -> None:
 
 def test_a_mesh_is_of_those_the_binding_has() -> None:
     """What an earlier binding owns, or created_after keeps out, is no peer of `same-binding`."""
-    old = replace(NEW, instance_id="es-old", created_at=NOW - timedelta(days=9))
-    owned = replace(NEW, instance_id="es-owned")
+    old = NEW._replace(instance_id="es-old", created_at=NOW - timedelta(days=9))
+    owned = NEW._replace(instance_id="es-owned")
     first = binding(name="first", match={"instanceId": ["es-owned"]}, mode="plan")
     recent = (NOW - timedelta(days=1)).isoformat()
     made = plan(
@@ -167,7 +166,7 @@ def test_an_instance_is_never_its_own_peer() -> None:
 
 def test_peers_by_match() -> None:
     """Peers may be chosen by their facts, within the region."""
-    far = replace(HUB, instance_id="es-far", region_id="cn-beijing")
+    far = HUB._replace(instance_id="es-far", region_id="cn-beijing")
     made = decide(view(NEW, HUB, far), binding(peers={"match": {"tags": {"enlist": [{"exists": False}]}}}))
     assert pairs(made) == [("es-new", "es-hub")]
 
@@ -176,7 +175,7 @@ def mesh(count: int) -> SearchView:
     """Ready instances, each a minute older than the one before."""
     return view(
         *(
-            replace(NEW, instance_id=f"es-{number}", created_at=NOW - timedelta(minutes=number))
+            NEW._replace(instance_id=f"es-{number}", created_at=NOW - timedelta(minutes=number))
             for number in range(count)
         )
     )
@@ -245,7 +244,7 @@ def test_a_refused_pair_takes_no_place() -> None:
 def test_mode_plan_only_reports() -> None:
     """In mode plan a connection and a refusal alike are ignored, with what apply would do."""
     assert "would be connected" in only(decide(view(), binding(mode="plan"))).reason
-    refused = only(decide(view(NEW, replace(HUB, vpc_id="vpc-2")), binding(mode="plan")))
+    refused = only(decide(view(NEW, HUB._replace(vpc_id="vpc-2")), binding(mode="plan")))
     assert (refused.result, "would be rejected" in refused.reason) == (Result.IGNORED, True)
 
 
@@ -254,10 +253,10 @@ def test_created_after_keeps_old_instances_out_but_not_their_peers() -> None:
     recent = binding(created_after=(NOW - timedelta(days=1)).isoformat())
     assert pairs(decide(view(), recent)) == [("es-new", "es-hub")]
     assert (
-        only(decide(view(replace(NEW, created_at=NOW - timedelta(days=2)), HUB), recent)).result
+        only(decide(view(NEW._replace(created_at=NOW - timedelta(days=2)), HUB), recent)).result
         is Result.IGNORED
     )
-    assert only(decide(view(replace(NEW, created_at=None), HUB), recent)).result is Result.REJECTED
+    assert only(decide(view(NEW._replace(created_at=None), HUB), recent)).result is Result.REJECTED
 
 
 def test_an_unknown_instance_is_deferred() -> None:
