@@ -28,8 +28,7 @@ WARNING: Final = """
 NO BYTECODE IN THE LAYERS: {why}.
 Function Compute cannot write into /opt, so every cold start compiles anew whatever it imports, and takes
 longer by that; docs/measurements.md has figures, `./dev bench cold` measures it here.
-To build with bytecode, get {how_to_get};
-or name one that is elsewhere: ./dev layer --python PATH
+To build with bytecode, get {how_to_get}.
 {line}
 """
 

@@ -55,6 +55,7 @@ NEEDED: list[tuple[str, str, dict[str, str]]] = [
     ("fc:DeleteLayerVersion", f"{LAYER}/1", {}),
     ("log:GetLogStoreLogs", LOG_STORE, {}),
     ("fc:CreateLayerVersion", f"{LAYER}/*", {}),
+    ("fc:CreateLayerVersion", f"{FC}:layers/enlist-redis/versions/*", {}),
     ("fc:GetLayerVersion", f"{LAYER}/1", {}),
     ("ram:PassRole", f"acs:ram::{ACCOUNT}:role/{NAME}", {}),
     ("ram:PassRole", f"acs:ram:*:{ACCOUNT}:role/enlist-dev-add-connectable-cluster", {}),
