@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from bench import trees
 from bench.case import Asked, BenchError, Case, Column
 from tools.layer.build import zip_bytes
+from tools.layer.contents import LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -31,9 +32,6 @@ ROOTS: Final[Mapping[Package, tuple[str, ...]]] = {
     ),
 }
 """The clients that a function imports. The layer serves both functions."""
-
-MOST_ZIPPED: Final = 5_000_000
-"""Bytes that the layer's zip may have."""
 
 _PYTHON: Final = {"python_version": "3.12", "python_full_version": "3.12.0", "extra": ""}
 
@@ -64,8 +62,8 @@ def measure(settings: Sequence[JsonObject], _: str) -> Sequence[JsonObject]:
             sizes = sizes_of(files)
         zipped = sizes["zip_bytes"]
         missed: list[JsonValue] = []
-        if package == "layer" and zipped > MOST_ZIPPED:
-            missed.append(f"the layer's zip has {zipped:,} bytes, at most {MOST_ZIPPED:,}")
+        if package == "layer" and zipped > LIMIT:
+            missed.append(f"the layer's zip has {zipped:,} bytes, at most {LIMIT:,}")
         rows.append({**sizes, "zip_by_layer": round(zipped / len(layer), 2), "missed": missed})
     return rows
 

@@ -18,17 +18,16 @@ from typing import TYPE_CHECKING, Final
 
 from bench.case import BenchError
 from tools.layer.build import zip_bytes
+from tools.layer.bytecode import MAGIC
+from tools.layer.contents import MAIN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-LAYER: Final = ROOT / "dist/enlist-layer.zip"
+LAYER: Final = ROOT / MAIN.zip
 SDK: Final = ROOT / "build/sdk/python"
 HOW_TO_GET_SDK: Final = "run `./dev bench cold`, which installs them in build/sdk"
-
-MAGIC: Final = (3531).to_bytes(2, "little") + b"\r\n"
-"""What bytecode of every final Python 3.12 begins with."""
 
 BYTECODE: Final = ".pyc"
 MOST_SECONDS: Final = 600
@@ -41,9 +40,9 @@ _READ_ONLY: Final = 0o555
 
 
 def build_layer() -> bytes:
-    """The layer's zip, built by `./dev layer`. Raises BenchError that says why it cannot be."""
+    """The layer's zip with bytecode, built by `./dev layer`. Raises BenchError that says why it cannot be."""
     done = subprocess.run(
-        [sys.executable, "-m", "tools.layer"],
+        [sys.executable, "-m", "tools.layer", "--require-bytecode"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 VERSION: Final = "3.12"
-MAGIC: Final = 3531
-"""The number that bytecode of every final 3.12 begins with."""
+MAGIC: Final = (3531).to_bytes(2, "little") + b"\r\n"
+"""What bytecode of every final 3.12 begins with."""
 
 TAG: Final = "cpython-312"
 COMPILE_SECONDS: Final = 300.0
 
 _SCRIPT: Final = """
 import importlib.util, json, os, platform, py_compile, sys
-if int.from_bytes(importlib.util.MAGIC_NUMBER[:2], "little") != int(sys.argv[1]):
+if importlib.util.MAGIC_NUMBER.hex() != sys.argv[1]:
     sys.exit("it is Python " + platform.python_version())
 for source, target, place in json.load(sys.stdin):
     child = os.fork()
@@ -84,7 +84,7 @@ def cached_path(source: str) -> str:
 def _compile(jobs: list[tuple[str, str, str]], python: Path) -> str:
     """Compiles each source to its target, as standing in its place on FC. Returns the compiler's version."""
     # -I, -S and utf8: neither variables nor packages nor the locale of this machine have a say in the bytes.
-    command = [str(python), "-I", "-S", "-X", "utf8", "-c", _SCRIPT, str(MAGIC)]
+    command = [str(python), "-I", "-S", "-X", "utf8", "-c", _SCRIPT, MAGIC.hex()]
     try:
         done = subprocess.run(  # noqa: S603  # no shell, and a script of our own
             command,

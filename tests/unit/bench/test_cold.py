@@ -23,6 +23,7 @@ from bench.stage import Account, Job, Kind, Place, Stage, event_of
 from bench.starts import Program, Start, start
 from tests.support.product import ROOT
 from tools.layer.build import zip_bytes
+from tools.layer.bytecode import MAGIC
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from bench.page_servers import Running
 
 PLACE = Place(Program(Path(), Path(), Path(), "", "", {}), compiled=7, valid=6)
-HEADER = trees.MAGIC
+HEADER = MAGIC
 SOURCE = b"answer = 42\n"
 
 
