@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from bench import cloud, cold, fleet, latency, quota, sizes
+from bench import cloud, cold, fleet, latency, parts, quota, sizes, warm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,5 +13,15 @@ if TYPE_CHECKING:
 
 CASES: Final[Mapping[str, Case]] = {
     case.name: case
-    for case in (cold.CASE, sizes.CASE, fleet.CASE, latency.CASE, quota.CASE, cloud.START_CASE, cloud.CASE)
+    for case in (
+        cold.CASE,
+        warm.CASE,
+        parts.CASE,
+        sizes.CASE,
+        fleet.CASE,
+        latency.CASE,
+        quota.CASE,
+        cloud.START_CASE,
+        cloud.CASE,
+    )
 }

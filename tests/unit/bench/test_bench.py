@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +15,8 @@ from bench.cases import CASES
 from bench.medians import summary
 from bench.page_servers import HOW_TO_GET_MOTO, MOTO_SERVER
 from tests.support import programs
-from tests.support.product import ROOT, cluster, ens_instance
+from tests.support.bench_numbers import explained
+from tests.support.product import cluster, ens_instance
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,11 +32,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return json.loads(file.read_text())
 
 
-def explained(heading: str) -> set[str]:
-    """The numbers that a table of bench/README.md explains; `<n>` stands for each size of a page."""
-    table = (ROOT / "bench/README.md").read_text(encoding="utf-8").partition(heading)[2].partition("\n\n")[0]
-    names = re.findall(r"^\| `([a-z0-9_<>]+)` \|", table, flags=re.MULTILINE)
-    return {name.replace("<n>", str(size)) for name in names for size in cloud.PAGES}
+def explained_of_servers(case: str) -> set[str]:
+    """The numbers that bench/README.md explains; `<n>` stands for each size of a page."""
+    return {name.replace("<n>", str(size)) for name in explained(case) for size in cloud.PAGES}
 
 
 def test_results_say_where_and_what(results: Any) -> None:
@@ -50,7 +48,7 @@ def test_results_say_where_and_what(results: Any) -> None:
 def test_results_have_what_the_readme_lists(results: Any) -> None:
     """bench/README.md explains each number of a fleet, and none that is not measured."""
     for one in results["measurements"]:
-        assert set(one["numbers"]) == explained("| number of a fleet |")
+        assert set(one["numbers"]) == explained("a fleet")
 
 
 def test_a_sweep_makes_no_more_attaches_than_are_needed(results: Any) -> None:
@@ -102,7 +100,7 @@ def test_pages_do_not_wait_for_what_is_stored() -> None:
     """A page takes less than twice as long with a hundred instances as with ten, and less than moto's."""
     needs_moto()
     numbers: Any = command.measured(CASES["cloud"], [{"instances": 100, "rounds": 30}])[0]
-    assert set(numbers) == explained("| number of `cloud` |")
+    assert set(numbers) == explained_of_servers("`cloud`")
     for size in cloud.PAGES:
         # Medians: a busy machine disturbs the slowest of few.
         assert numbers[f"local_p50_{size}"] < cloud.MOST_GROWTH * numbers[f"few_p50_{size}"]
@@ -114,7 +112,7 @@ def test_the_local_cloud_starts_within_a_second() -> None:
     """Its process needs less than a second of processor time, however busy the machine is."""
     needs_moto()
     numbers: Any = command.measured(CASES["cloud-start"], [{"starts": 2}])[0]
-    assert set(numbers) == explained("| number of `cloud-start` |")
+    assert set(numbers) == explained_of_servers("`cloud-start`")
     assert 0 < numbers["local_ready_seconds"] < numbers["local_answered_seconds"]
     assert 0 < numbers["local_cpu_seconds"] < cloud.MOST_SECONDS_TO_START
 

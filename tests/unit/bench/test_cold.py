@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 import sysconfig
 import zipfile
@@ -21,6 +20,7 @@ from bench.cold import Runs, Setting
 from bench.page_servers import LocalPages, running
 from bench.stage import Account, Job, Kind, Place, Stage, event_of
 from bench.starts import Program, Start, start
+from tests.support.bench_numbers import explained
 from tests.support.product import ROOT
 from tools.layer.build import zip_bytes
 from tools.layer.bytecode import MAGIC
@@ -195,14 +195,8 @@ def test_the_readme_explains_every_number() -> None:
     floor = setting.model_copy(update={"program": "floor"})
     measured = {one: runs(1.0, 1.0) for one in (setting, floor)}
     [row, _] = cold.numbers(measured, dict.fromkeys(measured, PLACE))
-    assert set(row) == numbers_in_readme("cold")
-    assert {*sizes.sizes_of({}), "zip_by_layer", "missed"} == numbers_in_readme("sizes")
-
-
-def numbers_in_readme(case: str) -> set[str]:
-    """The numbers of a case that bench/README.md explains."""
-    _, _, rest = (ROOT / "bench/README.md").read_text(encoding="utf-8").partition(f"| number of `{case}` |")
-    return set(re.findall(r"^\| `([a-z_]+)` \|", rest.partition("\n\n")[0], flags=re.MULTILINE))
+    assert set(row) == explained("`cold`")
+    assert {*sizes.sizes_of({}), "zip_by_layer", "missed"} == explained("`sizes`")
 
 
 def distribution(folder: Path, name: str, *requires: str) -> None:

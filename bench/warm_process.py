@@ -1,0 +1,142 @@
+"""Handles many events in a process that is warm, and measures. Gets JSON on stdin, tells JSON on stdout.
+
+Needs what the layer has, and nothing else. Turns go round the scenes, so noise meets all alike.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import ExitStack, redirect_stderr
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pydantic import BaseModel, ConfigDict
+
+from bench.case import BenchError
+from bench.resources import Meter
+from bench.scene import CONTEXT, KEY, Exchange, PreparedAnswers, Scene, warm_function
+from bench.starts import pin, processors
+from fctoolkit.credentials import Credentials
+from fctoolkit.transport import AcsAuth, open_http
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import httpx2
+
+    from enlist.function import Function
+    from fctoolkit.jsontypes import JsonObject
+
+WARM_UP: Final = 3
+"""Rounds that are not counted."""
+
+_MS: Final = 1_000.0
+
+
+class Asked(BaseModel):
+    """What to measure.
+
+    Attributes:
+        scenes: taken in turn.
+        rounds: how often each is.
+        events: handled in a row; a round's number is their mean.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scenes: tuple[Scene, ...]
+    rounds: int
+    events: int
+
+
+class Stage:
+    """A warm function, its scene, and what of an invocation can be done alone."""
+
+    def __init__(self, scene: Scene, stack: ExitStack) -> None:
+        self._scene = scene
+        self._event = scene.event.encode()
+        self._answers = PreparedAnswers(scene.exchanges)
+        self._function: Function = stack.enter_context(
+            warm_function(scene.job, scene.bindings, self._answers, scene.now)
+        )
+        self._http = stack.enter_context(open_http(transport=PreparedAnswers(scene.exchanges)))
+        self._auth = AcsAuth(Credentials(KEY, KEY))
+        self._requests = [self._unsigned(one) for one in scene.exchanges]
+        self._ready = [
+            (one.method, one.url, one.headers, one.body.encode() or None) for one in scene.exchanges
+        ]
+        self.times: list[JsonObject] = []
+
+    def take(self, events: int) -> None:
+        """Measures once: whole invocations, their HTTP calls alone, and their signatures alone."""
+        before = self._answers.asked
+        whole = _mean_of(self.handle, events)
+        http = _mean_of(self.call, events)
+        signatures = _mean_of(self.sign, events)
+        if self._answers.asked - before != events * len(self._scene.exchanges):
+            raise BenchError(f"{self._scene.job}: {self._answers.asked - before} calls in {events} events")
+        self.times.append(
+            {
+                "cpu": whole[1],
+                "wall": whole[0],
+                "http_cpu": http[1],
+                "http_wall": http[0],
+                "signing_cpu": signatures[1],
+                "own_cpu": whole[1] - http[1],
+                "own_wall": whole[0] - http[0],
+            }
+        )
+
+    def handle(self) -> None:
+        """One invocation. Raises BenchError unless it ends as it must."""
+        report = self._function.handle(self._event, CONTEXT)
+        if not isinstance(report, dict) or report["counts"] != self._scene.counts:
+            raise BenchError(f"{self._scene.job}: expected {self._scene.counts}, found {report!r}")
+
+    def call(self) -> None:
+        """The same requests to the same answers, with headers that are ready, by the HTTP library alone."""
+        for method, url, headers, body in self._ready:
+            self._http.request(method, url, headers=headers, content=body).read()
+
+    def sign(self) -> None:
+        """Signs each request."""
+        for request in self._requests:
+            next(self._auth.auth_flow(request))
+
+    def _unsigned(self, one: Exchange) -> httpx2.Request:
+        content = one.body.encode() or None
+        request = self._http.build_request(one.method, one.url, headers=one.headers, content=content)
+        del request.headers["authorization"]
+        return request
+
+
+def _mean_of(work: Callable[[], None], times: int) -> tuple[float, float]:
+    """Milliseconds on the clock and of processor time, of one of so many in a row."""
+    meter = Meter()
+    for _ in range(times):
+        work()
+    wall, cpu = meter.read()
+    return wall / times * _MS, cpu / times * _MS
+
+
+def main() -> None:
+    """Measures and tells, for each scene, the times of each round."""
+    asked = Asked.model_validate_json(sys.stdin.read())
+    pin(processors()[1])
+    with ExitStack() as stack:
+        # Logs are written, as in the cloud, and kept by nobody.
+        nowhere = stack.enter_context(Path(os.devnull).open("w", encoding="utf-8"))
+        stack.enter_context(redirect_stderr(nowhere))
+        stages = [Stage(scene, stack) for scene in asked.scenes]
+        for number in range(-WARM_UP, asked.rounds):
+            for stage in stages:
+                stage.take(asked.events)
+                if number < 0:
+                    stage.times.clear()
+    sys.stdout.write(json.dumps([stage.times for stage in stages]))
+
+
+if __name__ == "__main__":
+    main()
