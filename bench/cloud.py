@@ -1,6 +1,6 @@
 """The local cloud as a server: how soon it answers, and what a page takes with few and with many instances.
 
-Beside it, in the same run, moto_server with as many instances of EC2.
+Beside it, in the same run, moto_server with as many instances of EC2, or with a thousand.
 """
 
 from __future__ import annotations
@@ -34,6 +34,9 @@ CONNECTIONS: Final = (1, 4)
 MOTO_ROUNDS: Final = 20
 """Between two rounds in which moto_server is asked, too."""
 
+MOST_IN_MOTO: Final = 1_000
+"""Instances stored in moto_server. It takes minutes to be given ten thousand, and then seconds for a page."""
+
 MOST_GROWTH: Final = 2.0
 MOST_SECONDS_TO_START: Final = 1.0
 
@@ -44,7 +47,7 @@ _PLACES: Final = ("first", "middle", "last")
 class PageSetting(BaseModel):
     """How many instances are stored, and how often each page is asked for.
 
-    moto_server is asked in each twentieth round: a page of 10,000 takes it about a second.
+    moto_server has at most a thousand of them and is asked in each twentieth round: it is slow.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -64,34 +67,35 @@ class StartSetting(BaseModel):
 def measure_pages(setting: JsonObject, _: str) -> JsonObject:
     """Times of pages in three servers, turn by turn; then requests a second, one server after the other."""
     asked = PageSetting.model_validate(setting)
+    in_moto = min(asked.instances, MOST_IN_MOTO)
     with ExitStack() as stack:
         few, many, moto = (
             stack.enter_context(running(server, instances))
             for server, instances in (
                 (LocalPages(), FEW),
                 (LocalPages(), asked.instances),
-                (MotoPages(), asked.instances),
+                (MotoPages(), in_moto),
             )
         )
         stopwatches = {
             "few": _Stopwatch(few, FEW),
             "many": _Stopwatch(many, asked.instances),
             NEW: _Stopwatch(many, asked.instances, kept=False),
-            "moto": _Stopwatch(moto, asked.instances),
+            "moto": _Stopwatch(moto, in_moto),
         }
         for number in range(asked.rounds):
             for name, stopwatch in stopwatches.items():
                 if name != "moto" or number % MOTO_ROUNDS == 0:
                     stopwatch.take_round()
         rates = {
-            f"{name}_a_second_{connections}": round(_rate(one, asked.instances, connections, requests), 1)
+            f"{name}_a_second_{connections}": round(_rate(one, stored, connections, requests), 1)
             for connections in CONNECTIONS
-            for name, one, requests in (
-                ("local", many, asked.rounds),
-                ("moto", moto, asked.rounds // MOTO_ROUNDS + 1),
+            for name, one, stored, requests in (
+                ("local", many, asked.instances, asked.rounds),
+                ("moto", moto, in_moto, asked.rounds // MOTO_ROUNDS + 1),
             )
         }
-    return _page_numbers(stopwatches, rates)
+    return {"moto_instances": in_moto, **_page_numbers(stopwatches, rates)}
 
 
 def measure_start(setting: JsonObject, _: str) -> JsonObject:
@@ -278,6 +282,7 @@ CASE: Final = Case(
         Column("stored", "instances", ","),
         *(Column(f"of {size}", f"local_p95_{size}", ".2f") for size in PAGES),
         Column(f"by {FEW} stored", "growth", ".2f"),
+        Column("in moto", "moto_instances", ","),
         *(Column(f"moto of {size}", f"moto_p95_{size}", ".1f") for size in PAGES),
         Column("moto by these", "moto_times", ".0f"),
         *(Column(f"/s, {count}", f"local_a_second_{count}", ",.0f") for count in CONNECTIONS),
