@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -121,8 +120,11 @@ class Report(NamedTuple):
 
         Those `held` because they failed too often are counted once more, as `quarantined`.
         """
-        counts = Counter(outcome.result.value for outcome in self.outcomes)
-        counts.update("quarantined" for outcome in self.outcomes if outcome.quarantined)
+        counts: dict[str, int] = {}
+        for outcome in self.outcomes:
+            names = (outcome.result.value, "quarantined") if outcome.quarantined else (outcome.result.value,)
+            for name in names:
+                counts[name] = counts.get(name, 0) + 1
         return dict(sorted(counts.items()))
 
     def as_record(self, *, quiet: bool = False) -> JsonObject:

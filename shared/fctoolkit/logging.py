@@ -44,6 +44,7 @@ _SECRET: Final = re.compile(
 )
 _NOT_SECRET: Final = frozenset({"clienttoken", "nexttoken"})
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _MAX_DEPTH: Final = 8
 _MAX_CAUSES: Final = 3
 _CUTS: Final = ((4096, 64), (512, 16), (64, 4))
@@ -143,8 +144,7 @@ class JsonFormatter(logging.Formatter):
 
 def _line(fields: JsonObject) -> bytes:
     """JSON in UTF-8. Half surrogate pairs become JSON escapes, the one form in which they can be written."""
-    text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-8", "backslashreplace")
+    return _encode(fields).encode("utf-8", "backslashreplace")
 
 
 def _fields_of(record: logging.LogRecord) -> JsonObject:
@@ -192,14 +192,15 @@ def _plain(value: object, key: str = "", depth: int = 0) -> JsonValue:
     """The value as JSON, secrets masked."""
     if key and _names_secret(key):
         return MASK
-    if value is None or isinstance(value, (int, str)) or (isinstance(value, float) and math.isfinite(value)):
+    if isinstance(value, (str, int)) or value is None or (isinstance(value, float) and math.isfinite(value)):
         return value
     if depth >= _MAX_DEPTH:
         return "…"
-    if isinstance(value, Mapping):
+    if isinstance(value, (dict, Mapping)):  # the class itself is seen at once, an abstract one is asked
         pairs = cast("Mapping[object, object]", value).items()
-        return {_text(name): _plain(item, _text(name), depth + 1) for name, item in pairs}
-    if isinstance(value, (Sequence, AbstractSet)) and not isinstance(value, (bytes, bytearray)):
+        named = [(name if isinstance(name, str) else _text(name), item) for name, item in pairs]
+        return {name: _plain(item, name, depth + 1) for name, item in named}
+    if isinstance(value, (list, tuple, Sequence, AbstractSet)) and not isinstance(value, (bytes, bytearray)):
         return [_plain(item, "", depth + 1) for item in cast("Sequence[object]", value)]
     return _text(value)
 

@@ -59,7 +59,7 @@ def repeated(
     TransientError with code `deadline` and 0 attempts when too little time was left to begin.
     """
     maybe_done = redated = False
-    error: ApiError = TransientError(ApiFailure(action, host, code="deadline", message=_TOO_LATE, attempts=0))
+    error: ApiError | None = None
     for number in count(1):
         if deadline.remaining() < policy.least:
             break
@@ -76,4 +76,4 @@ def repeated(
             break
         redated = redated or outcome.kind is FailureKind.EXPIRED_DATE
         clock.sleep(wait)
-    raise error
+    raise error or TransientError(ApiFailure(action, host, code="deadline", message=_TOO_LATE, attempts=0))

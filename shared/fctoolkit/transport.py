@@ -138,22 +138,25 @@ class AcsAuth(httpx2.Auth):
 
     def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
         """Yields the request once, signed."""
-        headers = request.headers
-        headers["x-acs-date"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._now()))
-        headers["x-acs-signature-nonce"] = self._nonce()
-        headers["x-acs-content-sha256"] = sha256_hex(request.content)
+        added = {
+            "x-acs-date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._now())),
+            "x-acs-signature-nonce": self._nonce(),
+            "x-acs-content-sha256": sha256_hex(request.content),
+        }
         if self._credentials.security_token is not None:
-            headers["x-acs-security-token"] = self._credentials.security_token
+            added["x-acs-security-token"] = self._credentials.security_token
+        headers = {name: value for name, value in request.headers.items() if is_signed_header(name)}
         signed = sign(
             method=request.method,
             path=request.url.raw_path.partition(b"?")[0].decode("ascii"),
             query=_query_of(request.url),
-            headers={name: value for name, value in headers.items() if is_signed_header(name)},
-            body_sha256=headers["x-acs-content-sha256"],
+            headers={**headers, **added},
+            body_sha256=added["x-acs-content-sha256"],
             access_key_id=self._credentials.access_key_id,
             access_key_secret=self._credentials.access_key_secret,
         )
-        headers["authorization"] = signed.authorization
+        for name, value in (*added.items(), ("authorization", signed.authorization)):
+            request.headers[name] = value
         yield request
 
 
@@ -255,8 +258,8 @@ def exchange(
             response.close()
     except httpx2.RequestError as error:
         return _no_reply(error)
-    lowered = {name.lower(): value for name, value in response.headers.items()}
-    return Reply(response.status_code, lowered, bytes(content))
+    # Their names are in lower case already, and repeated ones are joined.
+    return Reply(response.status_code, dict(response.headers.items()), bytes(content))
 
 
 def _within(limits: httpx2.Timeout, remaining: float) -> httpx2.Timeout:
