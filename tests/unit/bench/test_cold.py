@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import sysconfig
@@ -17,11 +18,12 @@ import pytest
 from bench import cold, sizes, trees
 from bench.case import Asked, BenchError
 from bench.cold import Runs, Setting
-from bench.page_servers import LocalPages, running
+from bench.page_servers import LocalPages, Prepared, running, send
 from bench.stage import Account, Job, Kind, Place, Stage, event_of
 from bench.starts import Program, Start, start
 from tests.support.bench_numbers import explained
 from tests.support.product import ROOT
+from tools.demo import scene
 from tools.layer.build import zip_bytes
 from tools.layer.bytecode import MAGIC
 
@@ -62,9 +64,39 @@ def test_each_program_does_its_job(
     server: Running, account: Account, tmp_path: Path, job: Job, kind: Kind
 ) -> None:
     """Started as it is measured, it handles its event: attached or connected once, or one call made."""
+    took = start(ready(server, tmp_path, job, kind), event_of(job))
+    assert account.check(job, kind) >= 1
+    assert 0 < took.importing + took.initializing + took.handling < took.wall
+    assert took.cpu > 0
+    assert took.peak > 1
+    assert took.modules > 50
+
+
+@pytest.mark.parametrize("kind", ["ours", "sdk"])
+@pytest.mark.parametrize("job", get_args(Job))
+def test_who_does_the_same_job_leaves_the_same_alone(
+    server: Running, account: Account, tmp_path: Path, job: Job, kind: Kind
+) -> None:
+    """An instance that is tagged to be left alone is neither attached nor connected by either."""
+    tags = {"enlist:hold": "being repaired"}
+    held: dict[Job, Any] = {
+        "attach": {"ens": {"instances": [scene.machine(scene.NEW, tags={"enlist": "edge-worker", **tags})]}},
+        "connect": {
+            "elasticsearch": {"instances": [scene.search(scene.LOGS, tags={"enlist": "logs", **tags})]}
+        },
+    }
+    with closing(server.connect()) as connection:
+        send(connection, Prepared("POST", "/_localcloud/seed", body=json.dumps(held[job]).encode()))
+    start(ready(server, tmp_path, job, kind), event_of(job))
+    with pytest.raises(BenchError, match=f"{kind} did not {job} the instance; it called .'Describe"):
+        account.check(job, kind)
+
+
+def ready(server: Running, folder: Path, job: Job, kind: Kind) -> Program:
+    """A program on the packages of this environment, which has those of the layer and the vendor's."""
     own = {f"python/{path}": data for path, data in trees.read(ROOT / "shared").items()}
     stage = Stage(
-        tmp_path,
+        folder,
         Path(sys.executable),
         zip_bytes(trees.without_bytecode(own)),
         trees.ROOT / "events",
@@ -72,12 +104,7 @@ def test_each_program_does_its_job(
     )
     program = stage.place(job, kind, "none").program
     packages = os.pathsep.join(sysconfig.get_path(name) for name in ("purelib", "platlib"))
-    took = start(replace(program, environment={**program.environment, "PYTHONPATH": packages}), event_of(job))
-    assert account.check(job, kind) >= 1
-    assert 0 < took.importing + took.initializing + took.handling < took.wall
-    assert took.cpu > 0
-    assert took.peak > 1
-    assert took.modules > 50
+    return replace(program, environment={**program.environment, "PYTHONPATH": packages})
 
 
 @pytest.mark.parametrize("job", get_args(Job))
