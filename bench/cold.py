@@ -20,8 +20,9 @@ from bench.case import Asked, BenchError, Case, Column
 from bench.medians import summary
 from bench.page_servers import LocalPages, running
 from bench.stage import Account, Bytecode, Job, Kind, Stage, event_of
-from bench.starts import Start, pin, processors, start
+from bench.starts import Start, go_first, pin, processors, start
 from localcloud.runtime.interpreters import find, how_to_get
+from tools.layer.bytecode import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,10 +30,7 @@ if TYPE_CHECKING:
     from bench.stage import Place
     from fctoolkit.jsontypes import JsonObject, JsonValue
 
-VERSION: Final = "3.12"
-"""Of FC's runtime python3.12."""
-
-ROUNDS: Final = 15
+ROUNDS: Final = 21
 EVERY: Final[Mapping[Bytecode, int]] = {"valid": 1, "none": 3, "deployed": 3}
 """In which rounds a state has its turn: without bytecode a start takes long, and no bound is near."""
 
@@ -89,6 +87,7 @@ def measure(settings: Sequence[JsonObject], _: str) -> Sequence[JsonObject]:
         raise BenchError("cold starts are measured on Linux, which tells the most memory that a process had")
     layer, sdk = trees.build_layer(), trees.sdk_folder()
     servers, measured = processors()
+    go_first()
     pin(servers)
     with TemporaryDirectory() as folder, running(LocalPages()) as server:
         root = Path(folder)

@@ -213,7 +213,7 @@ def test_slow_states_have_fewer_turns_and_each_has_one() -> None:
         "none",
         "deployed",
     ]
-    assert sum(cold.has_turn(number, "none") for number in range(1, cold.ROUNDS + 1)) == 5
+    assert [number for number in range(1, 8) if cold.has_turn(number, "none")] == [1, 4, 7]
 
 
 def test_the_readme_explains_every_number() -> None:
