@@ -166,7 +166,7 @@ def times_for(work: Callable[[], object]) -> int:
     """How often a part is done in a round. The first time is not counted: models are built then."""
     work()
     done, meter = 0, Meter()
-    while meter.read()[0] < SECONDS:
+    while not done or meter.read()[0] < SECONDS:
         work()
         done += 1
     return done
