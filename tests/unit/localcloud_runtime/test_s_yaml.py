@@ -45,7 +45,11 @@ def test_it_reads_offline() -> None:
         assert (one.runtime, one.handler, one.timeout, one.memory) == ("python3.12", "index.handler", 60, 512)
         assert one.initializer is not None
         assert (one.initializer.handler, one.initializer.timeout) == ("index.initialize", 30)
-        assert one.environment == {"ENLIST_NETWORK": "public", "LOG_LEVEL": "INFO"}
+        assert one.environment == {
+            "ENLIST_NETWORK": "public",
+            "LOG_LEVEL": "INFO",
+            "PYDANTIC_DISABLE_PLUGINS": "__all__",
+        }
         assert one.layers
 
 

@@ -18,6 +18,7 @@ FREE_NAMES = {
     "resources.attach_instances",
     "resources.add_connectable_cluster",
     "template.function.environmentVariables.LOG_LEVEL",
+    "template.function.environmentVariables.PYDANTIC_DISABLE_PLUGINS",
 }
 """Names and not keys: any would do."""
 
