@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import textwrap
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,9 +18,10 @@ from localcloud import LocalCloud
 from localcloud.functions.spec import FunctionSpec
 from localcloud.runtime import FunctionProcess
 from localcloud.server import running_server
+from tests.support.collector import collecting
 from tests.support.deployed import caller_environment
 from tests.support.product import ROOT, sample, seed
-from tests.support.uploads import REDIS, fc_python, layer_zip, unpacked_layer, uploaded_code
+from tests.support.uploads import OTEL, REDIS, fc_python, layer_zip, unpacked_layer, uploaded_code
 from tools.layer.bytecode import cached_path
 from tools.layer.contents import LAYERS
 
@@ -28,7 +30,7 @@ NEEDS: Final = {
     "fctoolkit.idempotency.redisstore": "redis",
     "fctoolkit.telemetry.recorder": "opentelemetry",
 }
-"""What modules of the first layer need that is not in it: the extras, of which redis has a layer."""
+"""What modules of the first layer need that is not in it: the extras, of which two have a layer."""
 
 NEEDS_OF_REDIS: Final = {"cryptography", "pybreaker"}
 """Extras of redis, which no store here uses."""
@@ -88,11 +90,11 @@ def result(spec: FunctionSpec, environment: dict[str, str], python: Path, event:
     return json.loads(invocation.payload)
 
 
-def probe(folder: Path, layer: Path) -> FunctionSpec:
+def probe(folder: Path, *layers: Path) -> FunctionSpec:
     """The function that attaches, as it is uploaded, with somebody inside who looks around."""
     code = uploaded_code(ROOT / "functions/attach_instances", folder / "code")
     (code / "probe.py").write_text(textwrap.dedent(LOOK_AROUND))
-    return FunctionSpec("probe", "probe", "probe.handler", code, timeout=20, layers=(layer,))
+    return FunctionSpec("probe", "probe", "probe.handler", code, timeout=20, layers=layers)
 
 
 def imported(python: Path, *layers: Path) -> Any:
@@ -121,6 +123,22 @@ def test_the_second_layer_brings_what_the_store_needs(python: Path, layer: Path,
     assert names[0].isdisjoint(names[1])
 
 
+def test_the_third_layer_brings_what_a_collector_needs(python: Path, layer: Path, tmp_path: Path) -> None:
+    """With it every module of both can be imported, and a function tells a collector what it did."""
+    third = unpacked_layer(tmp_path / "otel", OTEL)
+    assert imported(python, third, layer)["failed"] == {}
+    names = [{path.relative_to(one) for path in one.rglob("*") if path.is_file()} for one in (layer, third)]
+    assert names[0].isdisjoint(names[1])
+    spec = probe(tmp_path, layer, third)
+    cloud = LocalCloud()
+    seed(cloud)
+    with collecting() as collector, running_server(cloud) as url:
+        told = replace(spec, environment={"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url})
+        result(told, caller_environment(url), python, sample("ens-custom.json"))
+    assert len(collector.invocations()) == 1
+    assert len(collector.attempts()) == len(cloud.calls)
+
+
 @pytest.mark.parametrize("name", [one.name for one in LAYERS])
 def test_what_is_built_is_small_and_compiled(python: Path, name: str) -> None:
     """A zip has at most five million bytes, with bytecode for each source, and no types, tests or stories."""
@@ -133,7 +151,8 @@ def test_what_is_built_is_small_and_compiled(python: Path, name: str) -> None:
     assert not [name for name in files if name.endswith((".pyi", ".typed")) or "/tests/" in name]
     assert all(size < 5_000 for name, size in files.items() if name.endswith("METADATA"))
     for package in {name.split("/")[1] for name in files if ".dist-info/" in name}:
-        assert [name for name in files if name.startswith(f"python/{package}/licenses/")], package
+        told = [name for name in files if name.startswith(f"python/{package}/") and "LICEN" in name.upper()]
+        assert told, package
 
 
 def test_nothing_comes_from_elsewhere(python: Path, layer: Path, tmp_path: Path) -> None:

@@ -50,12 +50,13 @@ def requirement(wheel: Path) -> str:
 def make_clone(folder: Path, requirements: str, redis: str = "") -> Path:
     """A clone that has what `./dev layer` needs: two small packages, requirements, and the tool itself.
 
-    `redis` are the requirements of the second layer.
+    `redis` are the requirements of the second layer; the third has none.
     """
     texts = {
         "pyproject.toml": '[project]\nversion = "0.1.0"\n',
         "requirements/layer.txt": requirements,
         "requirements/layer-redis.txt": redis,
+        "requirements/layer-otel.txt": "",
         "shared/fctoolkit/__init__.py": "",
         "shared/fctoolkit/py.typed": "",
         "shared/fctoolkit/__pycache__/old.pyc": "bytecode",

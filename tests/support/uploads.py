@@ -29,6 +29,7 @@ DIST: Final = ROOT / "dist"
 
 DEFAULT: Final = "enlist"
 REDIS: Final = "enlist-redis"
+OTEL: Final = "enlist-otel"
 _SOURCES: Final = ("shared/*/**/*.py", "tools/layer/*.py", "requirements/layer*.txt")
 
 

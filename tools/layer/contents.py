@@ -53,7 +53,10 @@ REDIS: Final = Layer(
 )
 """The library of the store in Redis, a third as large as all the rest, which most do without."""
 
-LAYERS: Final = (MAIN, REDIS)
+OTEL: Final = Layer("enlist-otel", PurePosixPath("requirements/layer-otel.txt"), "ENLIST_OTEL_LAYER_VERSION")
+"""What speaks to an OpenTelemetry collector, for who names one."""
+
+LAYERS: Final = (MAIN, REDIS, OTEL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +71,23 @@ class LeftOut:
 LEFT_OUT: Final = (
     LeftOut("anyio", ("anyio/_backends/_trio.py",), "needs trio"),
     LeftOut("anyio", ("anyio/pytest_plugin.py", "*/entry_points.txt"), "for pytest"),
+    LeftOut("certifi", ("certifi/__main__.py",), "a command"),
+    LeftOut("googleapis-common-protos", ("google/longrunning/*grpc*",), "needs grpc"),
     LeftOut("httpcore2", ("httpcore2/_backends/trio.py",), "needs trio"),
     LeftOut("httpcore2", ("httpcore2/*/http2.py",), "needs h2"),
     LeftOut("httpcore2", ("httpcore2/*/socks_proxy.py",), "needs socksio"),
     LeftOut("httpx2", ("httpx2/_main.py", "*/entry_points.txt"), "a command; needs click and rich"),
     LeftOut("httpx2", ("httpx2/websockets/*",), "needs wsproto"),
     LeftOut("idna", ("idna/__main__.py", "idna/cli.py", "*/entry_points.txt"), "a command"),
+    LeftOut("opentelemetry-proto", ("*_pb2_grpc.py",), "needs grpc"),
+    LeftOut("protobuf", ("google/protobuf/internal/*_benchmark.py",), "measures protobuf"),
     LeftOut("pydantic", ("pydantic/mypy.py",), "for mypy"),
     LeftOut("pydantic", ("pydantic/v1/*",), "all of pydantic 1, for code that asks for it by this name"),
     LeftOut("truststore", ("truststore/_macos.py", "truststore/_windows.py"), "for other systems"),
+    LeftOut("urllib3", ("urllib3/contrib/emscripten/*",), "for browsers"),
+    LeftOut("urllib3", ("urllib3/contrib/pyopenssl.py",), "needs pyOpenSSL"),
+    LeftOut("urllib3", ("urllib3/contrib/socks.py",), "needs PySocks"),
+    LeftOut("urllib3", ("urllib3/http2/connection.py",), "needs h2"),
 )
 
 TYPING: Final = (".pyi", ".typed")
