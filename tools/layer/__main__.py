@@ -25,10 +25,10 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 
 WARNING: Final = """
 {line}
-NO BYTECODE IN THE LAYERS: {why}.
+NO BYTECODE IN THE LAYERS: this machine has no Python {version}.
 Function Compute cannot write into /opt, so every cold start compiles anew whatever it imports, and takes
-longer by that; docs/measurements.md has figures, `./dev bench cold` measures it here.
-To build with bytecode, get {how_to_get}.
+longer by that; docs/measurements.md says by how much. To build with bytecode, get
+{how_to_get}.
 {line}
 """
 
@@ -56,7 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Builds the layers; 0 when they are in their places, 1 when one could not be built."""
     options = _parser().parse_args(arguments)
     try:
-        python = options.python or _found(required=options.require_bytecode)
+        python, how_to_get = (
+            (options.python, "") if options.python else _search(required=options.require_bytecode)
+        )
         version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
         made = [_built(layer, version, python) for layer in LAYERS]
         for one in made:
@@ -68,10 +70,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         sys.stderr.write(
             f"{error.filename or ROOT}: {error.strerror or error}; "
-            "dist/ and build/ must be writable and have some 40 MB to spare\n"
+            "dist/ and build/ must be writable and have some 20 MB to spare\n"
         )
         return 1
-    print("\n\n".join(map(report, made)))
+    print("\n\n".join(map(report, made)), flush=True)
+    if python is None:
+        sys.stderr.write(WARNING.format(line="=" * 88, version=VERSION, how_to_get=how_to_get))
     return 0
 
 
@@ -110,18 +114,18 @@ def _built(layer: Layer, version: str, python: Path | None) -> Built:
     return Built(layer, parts, files, compiler, data)
 
 
-def _found(*, required: bool) -> Path | None:
-    """The Python of this machine that compiles. Where there is none, that is said aloud, or a LayerError."""
+def _search(*, required: bool) -> tuple[Path | None, str]:
+    """The Python of this machine that compiles, None where there is none, and how to get one.
+
+    Raises LayerError where there is none and it is required.
+    """
     # Only here: who names a Python needs nothing but the standard library to build.
     from localcloud.runtime.interpreters import find, how_to_get  # noqa: PLC0415
 
     python = find(VERSION)
     if python is None and required:
         raise LayerError(f"the layers would have no bytecode: get {how_to_get(VERSION)}")
-    if python is None:
-        why = f"this machine has no Python {VERSION}"
-        sys.stderr.write(WARNING.format(line="=" * 88, why=why, how_to_get=how_to_get(VERSION)))
-    return python
+    return python, how_to_get(VERSION)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -120,6 +120,7 @@ def test_without_a_python_that_compiles(clone: Path, index: Path) -> None:
     assert done.returncode == 0
     assert "NO BYTECODE IN THE LAYERS: this machine has no Python 3.12" in done.stderr
     assert "every cold start compiles anew" in done.stderr
+    assert "docs/measurements.md" in done.stderr
     assert "have python3.12 on PATH, in pyenv" in done.stderr
     plain = [name for name in EXPECTED if not name.endswith(".pyc")]
     assert sorted(contents(built(clone))) == plain
