@@ -16,7 +16,7 @@ from fctoolkit.errors import ConfigurationError
 from fctoolkit.idempotency.opening import check_url
 from fctoolkit.logging import LEVELS
 from localcloud.functions.limits import RUNTIMES
-from tools.layer.contents import MAIN, REDIS
+from tools.layer.contents import LAYERS, REDIS
 from tools.template.problems import nearest
 
 if TYPE_CHECKING:
@@ -159,18 +159,15 @@ def _named_store(value: Value, function: Function) -> Iterator[Problem]:
 
 
 def _library(function: Function) -> Iterator[Problem]:
-    """The library of the store is there: beside the code, or in a layer that is not the one without it."""
+    """The library of the store is there: beside the code, or in a layer that is not known to lack it."""
     layers = function.props.get("layers")
     brought = [] if layers is None else [one.text for one in layers.elements() if not _is_official(one)]
-    is_main = [text is not None and f":layers/{MAIN.name}/" in text for text in brought]
-    if (
-        layers is not None
-        and brought
-        and all(is_main)
-        and not (function.code and (function.code / "redis").is_dir())
-    ):
+    if layers is None or not brought or (function.code and (function.code / "redis").is_dir()):
+        return
+    others = tuple(f":layers/{one.name}/" for one in LAYERS if one is not REDIS)
+    if all(text is not None and any(other in text for other in others) for text in brought):
         yield layers.problem(
-            f"the layer {MAIN.name} has no package redis, which the store needs",
+            "the store needs the package redis, which is in none of these layers",
             f"add the layer {REDIS.name}, as s.redis.yaml does",
         )
 

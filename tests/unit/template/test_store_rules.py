@@ -81,6 +81,13 @@ MISTAKES = {
     "no layer that brings the library": Mistake(
         LAYER, "", "layers:", f"{PROPS}.layers", "add the layer enlist-redis, as s.redis.yaml does"
     ),
+    "another layer of ours": Mistake(
+        "layers/enlist-redis/",
+        "layers/enlist-otel/",
+        "layers:",
+        f"{PROPS}.layers",
+        "add the layer enlist-redis",
+    ),
     "an empty store": Mistake(
         LINE,
         "ENLIST_STORE: ''",
