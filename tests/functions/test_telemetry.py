@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -172,13 +173,19 @@ def test_a_receiver_that_refuses_does_no_harm(product: Product, collector: Colle
     assert collector.spans
 
 
-def test_a_receiver_that_is_not_there_does_no_harm(product: Product) -> None:
-    """With nobody at the address, the outcome stands, and so does an error."""
+def test_a_receiver_that_is_not_there_does_no_harm(
+    product: Product, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With nobody at the address, the outcome stands, and so does an error; the address is in no line."""
+    caplog.set_level(logging.DEBUG)
     with closed_endpoint() as url:
-        product.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = url
+        product.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = f"{url}/adapt_k3y"
         assert product.attach(custom_event(ENS_ID))["counts"] == {"attaching": 1}
         with pytest.raises(NotSettledError):
             product.attach(b"{")
+    assert "the collector took no spans" in caplog.text
+    assert "the collector took no metrics" in caplog.text
+    assert "k3y" not in caplog.text
 
 
 def test_on_the_runtime_an_instance_is_cold_once(tmp_path: Path) -> None:

@@ -18,9 +18,15 @@ from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.metrics import Counter, Histogram, MeterProvider
-from opentelemetry.sdk.metrics.export import AggregationTemporality, PeriodicExportingMetricReader
+from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
+    MetricExportResult,
+    MetricsData,
+    PeriodicExportingMetricReader,
+)
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode, format_span_id, format_trace_id
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -52,6 +58,8 @@ _NAME: Final = "fctoolkit"
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _BYTES: Final = tuple(float(mebibytes << 20) for mebibytes in (32, 64, 96, 128, 192, 256, 384, 512, 1024))
 _PREFERENCE: Final = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"
+_EXPORTERS: Final = "opentelemetry.exporter"
+_MORE: Final = f"give the logger {_EXPORTERS} a level to see why, with the address, which may hold a key"
 _W3C: Final = TraceContextTextMapPropagator()
 
 
@@ -61,6 +69,7 @@ class Telemetry:
     def __init__(
         self, *, traces_url: str, metrics_url: str, patience: float, environ: Mapping[str, str]
     ) -> None:
+        _keep_addresses_out_of_logs()
         resource = _resource(environ)
         self._patience = patience
         self._spans = _Waiting()
@@ -154,7 +163,9 @@ class Telemetry:
         if dropped:
             _log.warning("%d spans were dropped: too many waited", dropped)
         if self._span_exporter and spans:
-            self._span_exporter.export(spans)
+            taken = self._span_exporter.export(spans) is SpanExportResult.SUCCESS
+            if not taken:
+                _log.warning("the collector took no spans; %s", _MORE)
         if self._reader:
             self._reader.force_flush(self._patience * 1000)
 
@@ -183,6 +194,19 @@ class _Waiting(SpanProcessor):
             taken = self._spans, self._dropped
             self._spans, self._dropped = [], 0
         return taken
+
+
+class _MetricExporter(OTLPMetricExporter):
+    """Says what was not taken, which a reader does not."""
+
+    def export(
+        self, metrics_data: MetricsData, timeout_millis: float | None = None, **kwargs: object
+    ) -> MetricExportResult:
+        """Sends once."""
+        result = super().export(metrics_data, timeout_millis, **kwargs)  # pyright: ignore[reportUnknownMemberType]
+        if result is not MetricExportResult.SUCCESS:
+            _log.warning("the collector took no metrics; %s", _MORE)
+        return result
 
 
 class _Instruments:
@@ -223,6 +247,13 @@ class _Instruments:
                 self._counts.add(number, {"name": name})
 
 
+def _keep_addresses_out_of_logs() -> None:
+    for name in (_EXPORTERS, "urllib3"):
+        logger = logging.getLogger(name)
+        if logger.level == logging.NOTSET:
+            logger.setLevel(logging.CRITICAL)
+
+
 def _resource(environ: Mapping[str, str]) -> Resource:
     """What FC says of the function. OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES go before it."""
     known = {
@@ -245,7 +276,7 @@ def _reader(url: str, patience: float) -> PeriodicExportingMetricReader:
         Counter: AggregationTemporality.DELTA,
         Histogram: AggregationTemporality.DELTA,
     }
-    exporter = OTLPMetricExporter(
+    exporter = _MetricExporter(
         url, timeout=patience, preferred_temporality=None if os.environ.get(_PREFERENCE) else deltas
     )
     return PeriodicExportingMetricReader(exporter, math.inf, patience * 1000)
