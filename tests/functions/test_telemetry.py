@@ -162,15 +162,18 @@ def test_a_receiver_that_hangs_is_not_waited_for(
     assert not collector.held.is_set()
     assert [next(iter(answer["counts"])) for answer in answers] == ["attaching"] * 3
     assert len(collector.invocations()) == 1
-    assert sum("telemetry was not taken" in record.getMessage() for record in caplog.records) == 1
+    assert "telemetry was not taken" in caplog.text
 
 
 @pytest.mark.parametrize("status", [400, 503])
 def test_a_receiver_that_refuses_does_no_harm(product: Product, collector: Collector, status: int) -> None:
-    """Whatever a receiver answers, the outcome stands."""
+    """Whatever a receiver answers, the outcome stands, and for a while it is asked no more."""
     collector.status = status
-    assert product.attach(custom_event(ENS_ID))["counts"] == {"attaching": 1}
-    assert collector.spans
+    function = product._function("edge")
+    for _ in range(3):
+        answer: Any = function.handle(custom_event(ENS_ID), product.context)
+        assert answer["counts"] == {"attaching": 1}
+    assert len(collector.invocations()) == 1
 
 
 def test_a_receiver_that_is_not_there_does_no_harm(
@@ -183,8 +186,7 @@ def test_a_receiver_that_is_not_there_does_no_harm(
         assert product.attach(custom_event(ENS_ID))["counts"] == {"attaching": 1}
         with pytest.raises(NotSettledError):
             product.attach(b"{")
-    assert "the collector took no spans" in caplog.text
-    assert "the collector took no metrics" in caplog.text
+    assert "the collector did not take all" in caplog.text
     assert "k3y" not in caplog.text
 
 

@@ -59,7 +59,6 @@ _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0
 _BYTES: Final = tuple(float(mebibytes << 20) for mebibytes in (32, 64, 96, 128, 192, 256, 384, 512, 1024))
 _PREFERENCE: Final = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"
 _EXPORTERS: Final = "opentelemetry.exporter"
-_MORE: Final = f"give the logger {_EXPORTERS} a level to see why, with the address, which may hold a key"
 _W3C: Final = TraceContextTextMapPropagator()
 
 
@@ -74,12 +73,21 @@ class Telemetry:
         self._patience = patience
         self._spans = _Waiting()
         tracers = TracerProvider(resource=resource, shutdown_on_exit=False)
-        self._span_exporter = OTLPSpanExporter(traces_url, timeout=patience) if traces_url else None
+        # Spans and metrics share the patience. It is too short for OpenTelemetry's own repetitions, after a
+        # second and more: there will be another invocation.
+        timeout = patience / 2
+        self._span_exporter = OTLPSpanExporter(traces_url, timeout=timeout) if traces_url else None
         if self._span_exporter:
             tracers.add_span_processor(self._spans)
         self.tracer = tracers.get_tracer(_NAME)
         """For spans of the developer's own; inside an invocation they are its children."""
-        self._reader = _reader(metrics_url, patience) if metrics_url else None
+        self._metric_exporter = _metric_exporter(metrics_url, timeout) if metrics_url else None
+        # Reads when it is told to.
+        self._reader = (
+            PeriodicExportingMetricReader(self._metric_exporter, math.inf, timeout * 1000)
+            if self._metric_exporter
+            else None
+        )
         meters = MeterProvider(
             metric_readers=[self._reader] if self._reader else [], resource=resource, shutdown_on_exit=False
         )
@@ -158,16 +166,23 @@ class Telemetry:
         except Exception:  # noqa: BLE001 -- what became of an event is not lost to what is told of it
             _log.warning("an invocation cannot be told in full", exc_info=True)
 
-    def _send(self) -> None:
+    def _send(self) -> bool:
         spans, dropped = self._spans.take()
         if dropped:
             _log.warning("%d spans were dropped: too many waited", dropped)
+        taken = True
         if self._span_exporter and spans:
             taken = self._span_exporter.export(spans) is SpanExportResult.SUCCESS
-            if not taken:
-                _log.warning("the collector took no spans; %s", _MORE)
-        if self._reader:
+        if self._metric_exporter and self._reader:
             self._reader.force_flush(self._patience * 1000)
+            taken = taken and self._metric_exporter.taken
+        if not taken:
+            _log.warning(
+                "the collector did not take all; give the logger %s a level to see why, with the address,"
+                " which may hold a key",
+                _EXPORTERS,
+            )
+        return taken
 
 
 class _Waiting(SpanProcessor):
@@ -197,15 +212,16 @@ class _Waiting(SpanProcessor):
 
 
 class _MetricExporter(OTLPMetricExporter):
-    """Says what was not taken, which a reader does not."""
+    """Remembers whether the last metrics were taken, which a reader does not tell."""
+
+    taken = True
 
     def export(
         self, metrics_data: MetricsData, timeout_millis: float | None = None, **kwargs: object
     ) -> MetricExportResult:
         """Sends once."""
         result = super().export(metrics_data, timeout_millis, **kwargs)  # pyright: ignore[reportUnknownMemberType]
-        if result is not MetricExportResult.SUCCESS:
-            _log.warning("the collector took no metrics; %s", _MORE)
+        self.taken = result is MetricExportResult.SUCCESS
         return result
 
 
@@ -270,16 +286,15 @@ def _resource(environ: Mapping[str, str]) -> Resource:
     return Resource.create({**told, **OTELResourceDetector().detect().attributes})
 
 
-def _reader(url: str, patience: float) -> PeriodicExportingMetricReader:
-    """Reads when it is told to. Numbers are of one invocation, because an instance may end after any."""
+def _metric_exporter(url: str, timeout: float) -> _MetricExporter:
+    """Numbers are of one invocation, unless it is said otherwise, because an instance may end after any."""
     deltas: dict[type, AggregationTemporality] = {
         Counter: AggregationTemporality.DELTA,
         Histogram: AggregationTemporality.DELTA,
     }
-    exporter = _MetricExporter(
-        url, timeout=patience, preferred_temporality=None if os.environ.get(_PREFERENCE) else deltas
+    return _MetricExporter(
+        url, timeout=timeout, preferred_temporality=None if os.environ.get(_PREFERENCE) else deltas
     )
-    return PeriodicExportingMetricReader(exporter, math.inf, patience * 1000)
 
 
 def _led_by(origin: Origin) -> tuple[TraceContext | None, list[Link]]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fctoolkit.telemetry.origin import Origin, origin_of
-from fctoolkit.telemetry.sending import Sender
+from fctoolkit.telemetry.sending import PAUSE_SECONDS, Sender
+from tests.support.api_calls import FakeTime
 from tests.support.product import TIMER, http_event
 
 if TYPE_CHECKING:
@@ -80,42 +81,51 @@ def test_what_is_no_event_has_no_origin(raw: bytes) -> None:
 def test_a_flush_waits_until_all_is_sent() -> None:
     """What is sent in time is sent when the flush returns."""
     sent: list[str] = []
-    Sender(lambda: sent.append("all")).flush(20)
+    Sender(lambda: sent.append("all") is None).flush(20)
     assert sent == ["all"]
 
 
 def test_who_is_late_is_not_waited_for_again(caplog: pytest.LogCaptureFixture) -> None:
-    """While a send hangs, flushes return and begin nothing; once it has ended, they send again."""
+    """After a send that hangs, flushes return and begin nothing, until the pause is over."""
+    time = FakeTime()
     goes_on = threading.Event()
     begun: list[int] = []
-    ended = threading.Event()
 
-    def send() -> None:
+    def send() -> bool:
         begun.append(1)
         goes_on.wait(20)
-        ended.set()
+        return True
 
-    sender = Sender(send)
+    sender = Sender(send, time.clock)
     for _ in range(3):
         sender.flush(0.01)
     assert (begun, len(caplog.records)) == ([1], 1)
     goes_on.set()
-    assert ended.wait(20)
-    for thread in threading.enumerate():
-        if thread.name == "telemetry":
-            thread.join(20)
+    time.passed = PAUSE_SECONDS
     sender.flush(20)
     assert begun == [1, 1]
 
 
-def test_a_send_that_fails_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """What sending raises stands in the log and nowhere else."""
+def test_a_send_that_fails_begins_a_pause(caplog: pytest.LogCaptureFixture) -> None:
+    """What is raised, or was not taken, is logged once, and sending is tried again after the pause."""
+    time = FakeTime()
+    begun: list[int] = []
 
-    def send() -> None:
-        raise OSError("broken")
+    def send() -> bool:
+        begun.append(1)
+        if len(begun) == 1:
+            raise OSError("broken")
+        return False
 
-    Sender(send).flush(20)
-    assert "telemetry could not be sent" in caplog.text
+    sender = Sender(send, time.clock)
+    for moment, sent in ((0.0, 1), (PAUSE_SECONDS - 1, 1), (PAUSE_SECONDS, 2), (PAUSE_SECONDS + 1, 2)):
+        time.passed = moment
+        sender.flush(20)
+        assert len(begun) == sent
+    assert [record.getMessage() for record in caplog.records] == [
+        "telemetry could not be sent; none is sent for 60 s",
+        "telemetry was not taken; none is sent for 60 s",
+    ]
 
 
 def test_sends_never_overlap() -> None:
@@ -123,12 +133,13 @@ def test_sends_never_overlap() -> None:
     busy = threading.Lock()
     overlaps: list[int] = []
 
-    def send() -> None:
+    def send() -> bool:
         if not busy.acquire(blocking=False):
             overlaps.append(1)
-            return
+            return True
         threading.Event().wait(0.01)
         busy.release()
+        return True
 
     sender = Sender(send)
     threads = [threading.Thread(target=sender.flush, args=(20,)) for _ in range(8)]
