@@ -124,6 +124,29 @@ def test_a_program_that_fails_is_told_with_what_it_wrote(tmp_path: Path) -> None
         start(program, event_of("attach"))
 
 
+def test_what_a_measurement_lacks_is_told_with_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without Python 3.12, or without the vendor's clients, nothing is measured."""
+    monkeypatch.setattr(trees, "SDK", tmp_path / "nothing")
+    with pytest.raises(BenchError, match=r"run `\./dev bench cold`"):
+        trees.sdk_folder()
+    monkeypatch.setattr(cold, "find", lambda _: None)
+    with pytest.raises(BenchError, match=r"Python 3\.12 on this machine"):
+        cold.measure(cold.settings(Asked((), (), ())), "")
+
+
+def test_what_a_program_writes_shows_in_the_listing(tmp_path: Path) -> None:
+    """A file that is new, longer, or only newer makes another listing."""
+    trees.write({"code/one.py": SOURCE}, tmp_path)
+    before = trees.listing(tmp_path)
+    assert trees.listing(tmp_path) == before
+    os.utime(tmp_path / "code/one.py", (1, 1))
+    newer = trees.listing(tmp_path)
+    trees.write({"code/__pycache__/one.cpython-312.pyc": b""}, tmp_path)
+    assert len({before, newer, trees.listing(tmp_path)}) == 3
+
+
 def test_what_is_deployed_keeps_only_bytecode_that_looks_at_no_time(tmp_path: Path) -> None:
     """Bytecode that pip makes is stale after the way into the cloud; unchecked hashes survive it."""
     here, there = tmp_path / "here", tmp_path / "there"
