@@ -1,4 +1,4 @@
-"""`./dev bench`: makes measurements in fresh processes; shows tables and writes bench/results.json."""
+"""`./dev bench`: makes measurements in fresh processes; shows tables, writes bench/results.json and docs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from bench import stores
+from bench import docs, stores
 from bench.case import Asked, BenchError
 from bench.cases import CASES
 
@@ -62,6 +62,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     missed += 1
                     print(f"  MISSED {bound}", flush=True)
     parsed.output.write_text(json.dumps(_results(done), indent=1) + "\n", encoding="utf-8")
+    if not parsed.cases and not parsed.no_docs:
+        try:
+            docs.write(parsed.output)
+            print(f"\n{docs.PAGE.relative_to(ROOT)} and its pictures are made of this")
+        except BenchError as error:
+            failed += 1
+            print(f"\n  FAILED {error}")
     wrong = [f"{count} {what}" for count, what in ((failed, "FAILED"), (missed, "bounds MISSED")) if count]
     print("; ".join([f"\n{parsed.output}: {len(done)} measurements", *wrong]))
     return 1 if wrong else 0
@@ -139,6 +146,9 @@ def _parser() -> argparse.ArgumentParser:
         "--latencies", type=_seconds, nargs="+", default=LATENCIES, help="seconds that a call waits"
     )
     parser.add_argument("--rounds", type=_rounds, help="how often settings are taken in turn, where they are")
+    parser.add_argument(
+        "--no-docs", action="store_true", help="leave docs/measurements.md as it is, also after all cases"
+    )
     parser.add_argument("--output", type=Path, default=RESULTS, help="instead of bench/results.json")
     return parser
 
