@@ -38,6 +38,9 @@ MOST_MIXED: Final = 1_000
 """Machines in mixed batches. A batch reads the tasks that those of a quarter of an hour before it made in all
 clusters, so its calls grow with the square of the machines."""
 
+MOST_BATCHED_AGAIN: Final = 1_000
+"""Machines in batches with a further store. More take minutes, and make the same calls as without one."""
+
 BETWEEN_SWEEPS: Final = 300.0
 MOST_SWEEPS: Final = 40
 SWAPS_PER_CLAIM: Final = 2
@@ -91,17 +94,20 @@ def spread(machines: int) -> int:
 
 
 def settings(asked: Asked) -> Sequence[JsonObject]:
-    """Every way and size with the first store, mixed batches of few; the others by batches and by sweeps."""
-    found: list[Setting] = []
-    for machines in asked.sizes:
-        for store in asked.stores:
-            ways = WAYS if store == asked.stores[0] else ("batches", "sweep")
-            found += [
-                Setting(way=way, machines=machines, clusters=spread(machines), store=store)
-                for way in ways
-                if way != "mixed batches" or machines <= MOST_MIXED
-            ]
-    return [one.model_dump() for one in found]
+    """Every size with every store, by the ways that are worth their time."""
+    return [
+        Setting(way=way, machines=machines, clusters=spread(machines), store=store).model_dump()
+        for machines in asked.sizes
+        for store in asked.stores
+        for way in ways(machines, first=store == asked.stores[0])
+    ]
+
+
+def ways(machines: int, *, first: bool) -> tuple[Way, ...]:
+    """How so many machines are brought in: with the first store in every way, mixed batches of few."""
+    if first:
+        return tuple(way for way in WAYS if way != "mixed batches" or machines <= MOST_MIXED)
+    return ("batches", "sweep") if machines <= MOST_BATCHED_AGAIN else ("sweep",)
 
 
 def measure(setting: JsonObject, store_url: str) -> JsonObject:
