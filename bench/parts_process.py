@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from bench.case import BenchError
 from bench.resources import Meter
 from bench.scene import CONTEXT, KEY
-from bench.starts import pin, processors
+from bench.starts import go_first, pin, processors
 from enlist.bindings.model import SearchBinding
 from enlist.edge.plan import plan as edge_plan
 from enlist.facts import SearchFacts
@@ -176,6 +176,7 @@ def main() -> None:
     """Measures and tells, for each part, microseconds of processor time in each round."""
     asked = Asked.model_validate_json(sys.stdin.read())
     pin(processors()[1])
+    go_first()
     works = parts()
     often = {name: times_for(work) for name, work in works.items()}
     told: dict[str, list[float]] = {name: [] for name in works}

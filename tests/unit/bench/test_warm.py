@@ -55,7 +55,7 @@ def test_every_number_of_warm_events_is_explained() -> None:
 @pytest.mark.parametrize(("own", "said"), [([0.9, 1.0, 5.0], 0), ([0.9, 1.01, 1.02], 1)])
 def test_the_bound_is_for_the_median(own: list[float], said: int) -> None:
     """A millisecond of its own keeps the bound, a little more does not; a slow round does not matter."""
-    numbers: Any = warm.numbers([{"own_cpu": one} for one in own])
+    numbers: Any = warm.numbers("attach, new", [{"own_cpu": one} for one in own])
     assert len(numbers["missed"]) == said
 
 
