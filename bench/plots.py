@@ -178,17 +178,23 @@ def short(value: float) -> str:
 
 
 def warm_events(results: Mapping[str, Any]) -> Figure | None:
-    """What of a warm event's processor time is HTTP, signatures, and the rest of the product."""
+    """What of a warm event's processor time goes where."""
     rows = rows_of(results, "warm")
     if not rows:
         return None
     figure, panel = plt.subplots(figsize=(7.6, 3.2))
     for place, row in enumerate(rows):
-        http, own, signing = (row[name]["median"] for name in ("http_cpu_ms", "own_cpu_ms", "signing_cpu_ms"))
+        own = row["own_cpu_ms"]["median"]
+        named = {
+            key: max(0.0, row[f"{key}_cpu_ms"]["median"]) for key in ("http", "signing", "log", "threads")
+        }
+        rest = max(0.0, own + named["http"] - sum(named.values()))
         pieces = (
-            (http, LIGHT, "HTTP calls"),
-            (signing, SKY, "signatures"),
-            (own - signing, BLUE, "everything else of ours"),
+            (named["http"], LIGHT, "HTTP calls"),
+            (named["signing"], SKY, "signatures"),
+            (named["log"], GREEN, "log lines"),
+            (named["threads"], PURPLE, "threads"),
+            (rest, BLUE, "the rest: events, plans, typed calls"),
         )
         left = 0.0
         for value, colour, label in pieces:

@@ -22,6 +22,7 @@ from enlist.function import Function
 from enlist.search.job import run as run_search
 from fctoolkit.clock import Clock
 from fctoolkit.testing import FakeContext
+from fctoolkit.together import Together, in_threads
 from fctoolkit.transport import open_http
 
 if TYPE_CHECKING:
@@ -96,7 +97,11 @@ class PreparedAnswers(httpx2.BaseTransport):
 
 @contextmanager
 def warm_function(
-    job: Job, bindings: Mapping[str, object], transport: httpx2.BaseTransport, now: float
+    job: Job,
+    bindings: Mapping[str, object],
+    transport: httpx2.BaseTransport,
+    now: float,
+    together: Together = in_threads,
 ) -> Iterator[Function]:
     """The product, initialized, on a wall clock that stands still; its deadlines are real."""
     with TemporaryDirectory() as folder:
@@ -107,7 +112,8 @@ def warm_function(
             "ALIBABA_CLOUD_ACCESS_KEY_ID": KEY,
             "ALIBABA_CLOUD_ACCESS_KEY_SECRET": KEY,
         }
-        effects = Effects(http=lambda: open_http(transport=transport), clock=Clock(now=lambda: now))
+        clock = Clock(now=lambda: now)
+        effects = Effects(http=lambda: open_http(transport=transport), clock=clock, together=together)
         if job == "attach":
             function = Function("edge", run_edge, "/attach", environ=environ, effects=effects)
         else:

@@ -55,7 +55,7 @@ packages are zipped in the same way.""",
     Section(
         title="Warm events",
         picture="warm-events",
-        shows="bars of the processor time of a warm event, split into HTTP calls, signatures and the rest",
+        shows="bars of the processor time of a warm event, by what it goes into",
         text="""\
 `own` is what an invocation takes beyond its HTTP calls. These are answered in the process, at once. Each
 event comes twenty times in a row; one that comes alone takes longer.""",

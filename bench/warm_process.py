@@ -6,6 +6,7 @@ Needs what the layer has, and nothing else. Turns go round the scenes, so noise 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from contextlib import ExitStack, redirect_stderr
@@ -20,6 +21,7 @@ from bench.resources import Meter
 from bench.scene import CONTEXT, KEY, Exchange, PreparedAnswers, Scene, warm_function
 from bench.starts import go_first, pin, processors
 from fctoolkit.credentials import Credentials
+from fctoolkit.together import in_threads, one_by_one
 from fctoolkit.transport import AcsAuth, open_http
 
 if TYPE_CHECKING:
@@ -27,11 +29,13 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from enlist.function import Function
-    from fctoolkit.jsontypes import JsonObject
+    from fctoolkit.jsontypes import JsonObject, JsonValue
 
 WARM_UP: Final = 3
 """Rounds that are not counted."""
+
+_INVOCATIONS: Final = 3
+"""For one event of a round: a whole one, one without threads, one that logs nothing."""
 
 _MS: Final = 1_000.0
 
@@ -82,8 +86,9 @@ class Stage:
         self._scene = scene
         self._event = scene.event.encode()
         self._answers = PreparedAnswers(scene.exchanges)
-        self._function: Function = stack.enter_context(
-            warm_function(scene.job, scene.bindings, self._answers, scene.now)
+        self._function, self._in_turn = (
+            stack.enter_context(warm_function(scene.job, scene.bindings, self._answers, scene.now, together))
+            for together in (in_threads, one_by_one)
         )
         self._http = stack.enter_context(open_http(transport=PreparedAnswers(scene.exchanges)))
         self._auth = AcsAuth(Credentials(KEY, KEY))
@@ -94,17 +99,21 @@ class Stage:
         self.times: list[JsonObject] = []
 
     def take(self, events: int) -> None:
-        """Measures once: whole invocations, their HTTP calls alone, and their signatures alone.
+        """Measures once: whole invocations, some that do less, and parts of them alone.
 
         They take turns, event by event: so all of them find the processor's caches as the others left them.
         """
         before = self._answers.asked
-        whole, http, signatures = Sum(), Sum(), Sum()
+        whole, in_turn, silent, http, signatures = Sum(), Sum(), Sum(), Sum(), Sum()
         for _ in range(events):
             whole.add(self.handle)
             http.add(self.call)
+            in_turn.add(self.handle_in_turn)
             signatures.add(self.sign)
-        if self._answers.asked - before != events * len(self._scene.exchanges):
+            logging.disable(logging.CRITICAL)
+            silent.add(self.handle)
+            logging.disable(logging.NOTSET)
+        if self._answers.asked - before != _INVOCATIONS * events * len(self._scene.exchanges):
             raise BenchError(f"{self._scene.job}: {self._answers.asked - before} calls in {events} events")
         self.times.append(
             {
@@ -113,6 +122,8 @@ class Stage:
                 "http_cpu": http.cpu,
                 "http_wall": http.wall,
                 "signing_cpu": signatures.cpu,
+                "threads_cpu": whole.cpu - in_turn.cpu,
+                "log_cpu": whole.cpu - silent.cpu,
                 "own_cpu": whole.cpu - http.cpu,
                 "own_wall": whole.wall - http.wall,
             }
@@ -120,7 +131,13 @@ class Stage:
 
     def handle(self) -> None:
         """One invocation. Raises BenchError unless it ends as it must."""
-        report = self._function.handle(self._event, CONTEXT)
+        self._check(self._function.handle(self._event, CONTEXT))
+
+    def handle_in_turn(self) -> None:
+        """The same without threads: what is looked at together is looked at in turn."""
+        self._check(self._in_turn.handle(self._event, CONTEXT))
+
+    def _check(self, report: JsonValue) -> None:
         if not isinstance(report, dict) or report["counts"] != self._scene.counts:
             raise BenchError(f"{self._scene.job}: expected {self._scene.counts}, found {report!r}")
 
