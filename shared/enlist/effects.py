@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from fctoolkit.clock import SYSTEM_CLOCK, Clock
 from fctoolkit.together import Together, in_threads
@@ -23,8 +22,7 @@ def _open_store(url: str, clock: Clock) -> Store:
     return open_store(url, setting="ENLIST_STORE", clock=clock)
 
 
-@dataclass(frozen=True, slots=True)
-class Effects:
+class Effects(NamedTuple):
     """Where what a function does comes from and goes to.
 
     Attributes:

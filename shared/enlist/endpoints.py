@@ -6,8 +6,8 @@ China and one in Singapore; task and cluster ids are region-scoped, so CS is alw
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,8 +24,7 @@ _ENS_VPC = {
 _VPC_PREFIX: Mapping[Service, str] = {"cs": "cs-anony-vpc", "elasticsearch": "elasticsearch-vpc"}
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoints:
+class Endpoints(NamedTuple):
     """Addresses of the services, as `scheme://host[:port]`.
 
     Attributes:
@@ -35,7 +34,7 @@ class Endpoints:
     """
 
     network: Network = "public"
-    overrides: Mapping[str, str] = field(default_factory=dict[str, str])
+    overrides: Mapping[str, str] = MappingProxyType({})
 
     def of(self, service: Service, region: str) -> str:
         """The address of `service` for `region`; for ENS the region is the function's own."""

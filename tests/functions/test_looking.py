@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import replace
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -221,7 +220,7 @@ def test_pairs_that_were_looked_at_in_time_are_connected(tmp_path: Path) -> None
     ]
     seed(cloud, es=[*instances, es_instance("es-cn-hub000000000001", tag="")])
     product = Product(cloud, tmp_path, search=[{**SEARCH_BINDING, "max_peers": 99}])
-    product.effects = replace(product.effects, together=one_by_one)
+    product.effects = product.effects._replace(together=one_by_one)
     cloud.add_fault(Fault(service="elasticsearch", action="DescribeConnectableClusters", delay=4.0, times=99))
     answer: Any = product.connect(TIMER)
     results = {one["instanceId"]: one["result"] for one in answer["outcomes"]}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -241,7 +241,7 @@ class Product:
         }
         # The state clock of the cloud is the function's clock too: waiting lets time pass.
         clock = Clock(now=self.cloud.clock.now, monotonic=self.cloud.clock.now, sleep=self._sleep)
-        effects = replace(self.effects, http=lambda: open_http(transport=_OnTheWay(self)), clock=clock)
+        effects = self.effects._replace(http=lambda: open_http(transport=_OnTheWay(self)), clock=clock)
         if kind == "edge":
             return Function("edge", run_edge, "/attach", environ=environ, effects=effects)
         return Function("search", run_search, "/connect", environ=environ, effects=effects)

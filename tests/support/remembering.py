@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -70,7 +69,7 @@ def remember(product: Product) -> Watched:
         return store
 
     product.environ["ENLIST_STORE"] = f"redis://:{PASSWORD}@host"
-    product.effects = replace(product.effects, store=opened)
+    product.effects = product.effects._replace(store=opened)
     return store
 
 

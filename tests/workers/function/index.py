@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hurry import HurriedStore, Hurry
@@ -24,7 +23,7 @@ def _open(url: str, _clock: Clock) -> Store:
     return HurriedStore(EFFECTS.store(url, SYSTEM_CLOCK), _hurry)
 
 
-_function = Function("edge", run, "/attach", effects=replace(EFFECTS, clock=_hurry.clock, store=_open))
+_function = Function("edge", run, "/attach", effects=EFFECTS._replace(clock=_hurry.clock, store=_open))
 
 
 def initialize(context: Context) -> None:
