@@ -85,13 +85,13 @@ def measure(settings: Sequence[JsonObject], _: str) -> Sequence[JsonObject]:
         raise BenchError(f"cold starts are measured with {how_to_get(VERSION)}")
     if not Path("/proc/self/status").exists():
         raise BenchError("cold starts are measured on Linux, which tells the most memory that a process had")
-    layer, sdk = trees.build_layer(), trees.sdk_folder()
+    layer, wheels, sdk = trees.build_layer(), trees.whole_wheels(interpreter), trees.sdk_folder()
     servers, measured = processors()
     go_first()
     pin(servers)
     with TemporaryDirectory() as folder, running(LocalPages()) as server:
         root = Path(folder)
-        stage = Stage(root, interpreter, layer, sdk, f"http://{server.host}:{server.port}")
+        stage = Stage(root, interpreter, layer, wheels, sdk, f"http://{server.host}:{server.port}")
         places = {one: stage.place(one.job, one.program, one.bytecode) for one in asked}
         trees.seal(root)
         before = trees.listing(root)

@@ -41,6 +41,15 @@ BINDINGS: Final = trees.ROOT / "tools/demo/bindings.yaml"
 
 PROGRAMS: Final = Path(__file__).with_name("programs")
 _FLOORS: Final = ("floor", "lowered", "bare")
+_PACKAGES: Final[Mapping[Kind, str]] = {
+    "ours": "layer",
+    "sdk": "sdk",
+    "floor": "wheels",
+    "lowered": "layer",
+    "bare": "wheels",
+}
+"""What each program imports from. The floor is what somebody gets who installs both libraries."""
+
 _ONE_CALL: Final = "one_call.py"
 
 
@@ -91,21 +100,25 @@ class Stage:
         folder: an empty one; everything is below it.
         interpreter: Python 3.12.
         layer: the zip of the product's layer.
+        wheels: what the floors are loaded from, `trees.whole_wheels`.
         sdk: the folder with the vendor's clients, as pip has left it.
         url: of the local cloud.
     """
 
-    def __init__(self, folder: Path, interpreter: Path, layer: bytes, sdk: Path, url: str) -> None:
+    def __init__(
+        self, folder: Path, interpreter: Path, layer: bytes, wheels: Mapping[str, bytes], sdk: Path, url: str
+    ) -> None:
         self._folder = folder
         self._interpreter = interpreter
         self._layer = trees.opened(layer)
+        self._wheels = wheels
         self._sdk = sdk
         self._caller = {**calling(url), **TEST_CREDENTIALS}
         self._functions = read_template(trees.ROOT / "s.yaml", environment={})
 
     def place(self, job: Job, kind: Kind, bytecode: Bytecode) -> Place:
         """Puts a program, and unless they are there its packages, where they are loaded from."""
-        packages = self._folder / ("sdk" if kind == "sdk" else "layer") / bytecode
+        packages = self._folder / _PACKAGES[kind] / bytecode
         if not packages.exists():
             self._put_packages(packages, kind, bytecode)
         code = self._folder / "code" / f"{job}-{kind}-{bytecode}"
@@ -117,7 +130,8 @@ class Stage:
         if kind == "sdk" and bytecode == "valid":
             shutil.copytree(self._sdk, folder)
             return
-        files = trees.read(self._sdk) if kind == "sdk" else self._layer
+        built = {"layer": self._layer, "wheels": self._wheels}
+        files = trees.read(self._sdk) if kind == "sdk" else built[_PACKAGES[kind]]
         if bytecode == "deployed":
             trees.deploy(files, folder)
         else:

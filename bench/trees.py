@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Final
 
 from bench.case import BenchError
 from tools.layer.build import zip_bytes
-from tools.layer.bytecode import MAGIC
+from tools.layer.bytecode import MAGIC, bytecode
 from tools.layer.contents import MAIN
+from tools.layer.fetch import fetch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,6 +60,19 @@ def opened(data: bytes) -> dict[str, bytes]:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         names = [name for name in archive.namelist() if name.startswith(_FOLDER)]
         return {name.removeprefix(_FOLDER): archive.read(name) for name in names}
+
+
+def whole_wheels(interpreter: Path) -> dict[str, bytes]:
+    """The layer's wheels with all that is in them, as pip would install them, compiled like the layer.
+
+    Args:
+        interpreter: a Python 3.12, which compiles.
+    """
+    files: dict[str, bytes] = {}
+    for wheel in fetch(ROOT / MAIN.requirements, ROOT / "build/layer"):
+        with zipfile.ZipFile(io.BytesIO(wheel.data)) as archive:
+            files |= {one.filename: archive.read(one) for one in archive.infolist() if not one.is_dir()}
+    return {**files, **bytecode(files, interpreter)[1]}
 
 
 def sdk_folder() -> Path:

@@ -64,8 +64,9 @@ def _package(shared: Path, name: str) -> Iterator[tuple[str, bytes]]:
 
 
 def wheel_parts(wheels: Sequence[Wheel]) -> tuple[Part, ...]:
-    """The packages that come as wheels."""
-    return tuple(Part(wheel.pin.name, wheel.pin.version, unpack(wheel)) for wheel in wheels)
+    """The packages that come as wheels, but for those of which nothing stays."""
+    parts = (Part(wheel.pin.name, wheel.pin.version, unpack(wheel)) for wheel in wheels)
+    return tuple(part for part in parts if part.files)
 
 
 def layer_files(parts: Sequence[Part]) -> dict[str, bytes]:

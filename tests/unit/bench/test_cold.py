@@ -99,6 +99,7 @@ def ready(server: Running, folder: Path, job: Job, kind: Kind) -> Program:
         folder,
         Path(sys.executable),
         zip_bytes(trees.without_bytecode(own)),
+        trees.without_bytecode(own),
         trees.ROOT / "events",
         f"http://{server.host}:{server.port}",
     )
