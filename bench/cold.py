@@ -91,7 +91,9 @@ def measure(settings: Sequence[JsonObject], _: str) -> Sequence[JsonObject]:
     pin(servers)
     with TemporaryDirectory() as folder, running(LocalPages()) as server:
         root = Path(folder)
-        stage = Stage(root, interpreter, layer, wheels, sdk, f"http://{server.host}:{server.port}")
+        stage = Stage(
+            root, interpreter, f"http://{server.host}:{server.port}", layer=layer, wheels=wheels, sdk=sdk
+        )
         places = {one: stage.place(one.job, one.program, one.bytecode) for one in asked}
         trees.seal(root)
         before = trees.listing(root)

@@ -99,14 +99,21 @@ class Stage:
     Args:
         folder: an empty one; everything is below it.
         interpreter: Python 3.12.
+        url: of the local cloud.
         layer: the zip of the product's layer.
         wheels: what the floors are loaded from, `trees.whole_wheels`.
         sdk: the folder with the vendor's clients, as pip has left it.
-        url: of the local cloud.
     """
 
     def __init__(
-        self, folder: Path, interpreter: Path, layer: bytes, wheels: Mapping[str, bytes], sdk: Path, url: str
+        self,
+        folder: Path,
+        interpreter: Path,
+        url: str,
+        *,
+        layer: bytes,
+        wheels: Mapping[str, bytes],
+        sdk: Path,
     ) -> None:
         self._folder = folder
         self._interpreter = interpreter

@@ -98,10 +98,10 @@ def ready(server: Running, folder: Path, job: Job, kind: Kind) -> Program:
     stage = Stage(
         folder,
         Path(sys.executable),
-        zip_bytes(trees.without_bytecode(own)),
-        trees.without_bytecode(own),
-        trees.ROOT / "events",
         f"http://{server.host}:{server.port}",
+        layer=zip_bytes(trees.without_bytecode(own)),
+        wheels=trees.without_bytecode(own),
+        sdk=trees.ROOT / "events",
     )
     program = stage.place(job, kind, "none").program
     packages = os.pathsep.join(sysconfig.get_path(name) for name in ("purelib", "platlib"))
