@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import ssl
+import sys
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -44,10 +45,15 @@ def lazy_context(folders: Iterable[str] | None = None) -> ssl.SSLContext | None:
     return None
 
 
-def strict(context: ssl.SSLContext) -> ssl.SSLContext:
-    """The context itself, with TLS 1.2 or later, checking as Python does by default from 3.13 on."""
+def as_by_default(context: ssl.SSLContext) -> ssl.SSLContext:
+    """The context itself, with TLS 1.2 or later, checking as this Python does by default.
+
+    Not as strictly before 3.13: authorities of the last century, which systems still trust, and many a
+    company's own lack an extension that RFC 5280 asks for, and would be refused.
+    """
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_STRICT | ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
+    if sys.version_info >= (3, 13):
+        context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_STRICT | ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
     return context
 
 

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 import httpx2
 
 from fctoolkit.signing import is_signed_header, sha256_hex, sign
-from fctoolkit.tls import lazy_context, strict
+from fctoolkit.tls import as_by_default, lazy_context
 
 if TYPE_CHECKING:
     import ssl
@@ -75,7 +75,7 @@ def open_http(
 
 def _tls_context() -> ssl.SSLContext:
     # httpx2's own reads all authorities there are.
-    return strict(lazy_context() or httpx2.create_ssl_context(trust_env=False))
+    return as_by_default(lazy_context() or httpx2.create_ssl_context(trust_env=False))
 
 
 def new_nonce() -> str:

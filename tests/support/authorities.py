@@ -38,21 +38,21 @@ class Authority:
     certificate: x509.Certificate
 
     @classmethod
-    def named(cls, name: str) -> Authority:
-        """A new one, with a certificate that it gave itself."""
+    def named(cls, name: str, *, extended: bool = True) -> Authority:
+        """A new one, with a certificate that it gave itself; without extensions but one, if it is said so."""
         key = ec.generate_private_key(ec.SECP256R1())
         usage = x509.KeyUsage(
             *(False,) * 5, key_cert_sign=True, crl_sign=True, encipher_only=False, decipher_only=False
         )
-        certificate = (
+        begun = (
             _begun(name, key)
             .issuer_name(_name(name))
-            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .add_extension(usage, critical=True)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .sign(key, hashes.SHA256())
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=extended)
         )
-        return cls(name, key, certificate)
+        if extended:
+            subject = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+            begun = begun.add_extension(usage, critical=True).add_extension(subject, critical=False)
+        return cls(name, key, begun.sign(key, hashes.SHA256()))
 
     def text(self) -> bytes:
         """Its certificate as PEM."""

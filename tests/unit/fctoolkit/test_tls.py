@@ -11,7 +11,7 @@ import pytest
 
 from fctoolkit import tls
 from fctoolkit.clock import SYSTEM_CLOCK, Deadline
-from fctoolkit.tls import FEWEST, lazy_context, strict
+from fctoolkit.tls import FEWEST, as_by_default, lazy_context
 from fctoolkit.transport import AcsAuth, NoReply, Reply, exchange, open_http
 from tests.support.api_calls import KEY
 from tests.support.authorities import Authority, showing
@@ -78,6 +78,16 @@ def test_an_unknown_authority_is_refused(tmp_path: Path) -> None:
         assert "CERTIFICATE_VERIFY_FAILED" in refusal(ask(endpoint))
 
 
+def test_an_authority_of_the_old_kind_is_trusted_as_by_python_itself(tmp_path: Path, folder: Path) -> None:
+    """One without the extensions that Python 3.13 began to ask for is as good as for Python's own context."""
+    old = Authority.named("old", extended=False)
+    (folder / old.hashed_name()).write_bytes(old.text())
+    asks_for_them = ssl.create_default_context().verify_flags & ssl.VerifyFlags.VERIFY_X509_STRICT
+    with showing(old.certified(tmp_path, "127.0.0.1")) as endpoint:
+        reply = ask(endpoint)
+    assert isinstance(reply, NoReply if asks_for_them else Reply), reply
+
+
 @pytest.mark.usefixtures("folder")
 def test_a_certificate_for_another_host_is_refused(tmp_path: Path, trusted: Authority) -> None:
     """A trusted authority's certificate is good for the host that it names."""
@@ -129,11 +139,10 @@ def test_where_there_is_no_such_folder_the_systems_bundle_is_read(
 
 def test_no_context_checks_less_than_the_libraries(folder: Path) -> None:
     """Certificate, host name, version and flags: as strict as httpx2's context and Python's, or more."""
-    ours = strict(lazy_context([str(folder)]) or pytest.fail("no context"))
+    ours = as_by_default(lazy_context([str(folder)]) or pytest.fail("no context"))
     for other in (httpx2.create_ssl_context(trust_env=False), ssl.create_default_context()):
         assert ours.verify_mode is other.verify_mode is ssl.CERT_REQUIRED
         assert ours.check_hostname
         assert ours.minimum_version >= max(other.minimum_version, ssl.TLSVersion.TLSv1_2)
         assert ours.verify_flags & other.verify_flags == other.verify_flags
         assert ours.options & other.options == other.options
-    assert ours.verify_flags & ssl.VerifyFlags.VERIFY_X509_STRICT
