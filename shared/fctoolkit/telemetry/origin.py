@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from fctoolkit.errors import EventError
-from fctoolkit.events import CloudEvent, EventBatch, HttpEvent, TimerEvent, parse_event, unwrap
+from fctoolkit.events import EventBatch, parse_event, unwrap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,22 +54,24 @@ def origin_of(raw: bytes) -> Origin:
 
 
 def _trigger_of(event: Event) -> Trigger:
-    if isinstance(event, HttpEvent):
-        return "http"
-    if isinstance(event, TimerEvent):
-        return "timer"
-    return "pubsub" if isinstance(event, (CloudEvent, EventBatch)) else "other"
+    match event.shape:
+        case "http" | "timer":
+            return event.shape
+        case "cloud" | "batch":
+            return "pubsub"
+        case _:
+            return "other"
 
 
 def _trace_of(event: SingleEvent) -> dict[str, str]:
-    if isinstance(event, HttpEvent):
+    if event.shape == "http":
         given = {name.lower(): value for name, value in event.headers.items()}
         return _named(given)
     try:
         inner = unwrap(event)
     except EventError:
         return {}
-    return _named(inner.extensions) if isinstance(inner, CloudEvent) else {}
+    return _named(inner.extensions) if inner.shape == "cloud" else {}
 
 
 def _named(given: Mapping[str, object]) -> dict[str, str]:

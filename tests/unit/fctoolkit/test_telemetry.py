@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,7 @@ import pytest
 from fctoolkit.telemetry.origin import Origin, origin_of
 from fctoolkit.telemetry.sending import PAUSE_SECONDS, Sender
 from tests.support.api_calls import FakeTime
-from tests.support.product import TIMER, http_event
+from tests.support.product import ROOT, TIMER, http_event
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,6 +78,27 @@ def test_the_origin_is_read_from_every_shape(
 def test_what_is_no_event_has_no_origin(raw: bytes) -> None:
     """Bad input is somebody else's to refuse."""
     assert origin_of(raw) == Origin()
+
+
+def test_the_origin_of_an_event_loads_no_other_shape() -> None:
+    """Who names a collector pays for the shapes of event that come, as everybody does."""
+    code = f"""
+import json, sys
+from fctoolkit.telemetry.origin import origin_of
+origin_of({json.dumps(event()).encode()!r})
+shapes = ("actiontrail", "cloudevent", "cloudmonitor", "config", "timer")
+known = {{*(f"fctoolkit.events.{{shape}}" for shape in shapes), "fctoolkit.http"}}
+print(json.dumps(sorted(known & sys.modules.keys())))
+"""
+    done = subprocess.run(  # noqa: S603 -- our own interpreter and text
+        [sys.executable, "-c", code],
+        cwd=ROOT / "shared",
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert json.loads(done.stdout) == ["fctoolkit.events.cloudevent"]
 
 
 def test_a_flush_waits_until_all_is_sent() -> None:
