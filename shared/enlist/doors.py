@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from fctoolkit.httproutes import HttpRoutes
     from fctoolkit.jsontypes import JsonObject, JsonValue
 
-LIMIT_BYTES = 256 * 1024
-"""Largest event that is read: EventBridge's own limit."""
-
 _LOG = logging.getLogger(__name__)
 
 
@@ -56,7 +53,7 @@ class Doors:
         self._run = run
         self._path = path
         self._health = health
-        self._router = EventRouter(limit_bytes=LIMIT_BYTES)
+        self._router = EventRouter()
         self._router.timer()(self._on_timer)
         self._router.default(self._on_event)
         self._router.requests(self._http_routes)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from enlist.doors import LIMIT_BYTES
 from enlist.outcomes import Result
 from enlist.request import OPTIONS, read_request
 from enlist.signals import names_instances
@@ -71,7 +70,7 @@ class HttpDoor:
                 return _answer(200, report, context)
         else:
             _refuse_options(body)
-            carried = parse_event(request.body, limit_bytes=LIMIT_BYTES)
+            carried = parse_event(request.body)
             is_empty = isinstance(carried, EventBatch) and not carried.items
             if is_empty or carried.shape in ("http", "timer", "raw"):
                 raise HttpError(
