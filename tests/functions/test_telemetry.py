@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from enlist.errors import NotSettledError
+from fctoolkit.errors import ConfigurationError
 from localcloud import LocalCloud
 from localcloud.conditions.faults import Fault
 from localcloud.server import running_server
@@ -188,6 +189,28 @@ def test_a_receiver_that_is_not_there_does_no_harm(
             product.attach(b"{")
     assert "the collector did not take all" in caplog.text
     assert "k3y" not in caplog.text
+
+
+def test_a_header_that_cannot_be_read_is_told_without_its_value(
+    product: Product, collector: Collector, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A collector's key that is written in the wrong form is in no line of the log; that it is wrong, is."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization: Bearer k3y")
+    product.attach(custom_event(ENS_ID))
+    assert "k3y" not in caplog.text
+    assert "OTEL_EXPORTER_OTLP_HEADERS is not name=value" in caplog.text
+    assert "authorization" not in collector.headers[0]
+
+
+@pytest.mark.usefixtures("collector")
+@pytest.mark.parametrize("variable", ["OTEL_SPAN_LINK_COUNT_LIMIT", "OTEL_METRICS_EXEMPLAR_FILTER"])
+def test_a_variable_that_cannot_be_used_is_named(
+    product: Product, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """What OpenTelemetry refuses is wrong in the configuration, and is seen when the instance starts."""
+    monkeypatch.setenv(variable, "many")
+    with pytest.raises(ConfigurationError, match=r"a variable of OpenTelemetry cannot be used: .*many"):
+        product.attach(custom_event(ENS_ID))
 
 
 def test_on_the_runtime_an_instance_is_cold_once(tmp_path: Path) -> None:

@@ -46,10 +46,13 @@ def open_telemetry(
     Headers, certificates, compression, sampling and further attributes of the resource are read by
     OpenTelemetry itself, from the standard variables of the process.
 
-    Raises ConfigurationError when its packages are not installed.
+    Raises ConfigurationError when its packages are not installed, or one of its variables cannot be used.
     """
+    known = os.environ if environ is None else environ
     try:
         from fctoolkit.telemetry.recorder import Telemetry  # noqa: PLC0415  # only who names a collector pays
+
+        return Telemetry(traces_url=traces_url, metrics_url=metrics_url, patience=patience, environ=known)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("opentelemetry", "google"):
             raise
@@ -57,5 +60,6 @@ def open_telemetry(
             f"{setting}: names a collector, and the packages of OpenTelemetry are not installed; install the"
             " extra otel, or give the function a layer with it (docs/observability.md)"
         ) from None
-    known = os.environ if environ is None else environ
-    return Telemetry(traces_url=traces_url, metrics_url=metrics_url, patience=patience, environ=known)
+    except (ValueError, RuntimeError) as error:
+        # OpenTelemetry reads some variables while it is loaded, others when something is made of it.
+        raise ConfigurationError(f"a variable of OpenTelemetry cannot be used: {error}") from None

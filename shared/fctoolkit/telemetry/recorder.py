@@ -59,6 +59,10 @@ _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0
 _BYTES: Final = tuple(float(mebibytes << 20) for mebibytes in (32, 64, 96, 128, 192, 256, 384, 512, 1024))
 _PREFERENCE: Final = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"
 _EXPORTERS: Final = "opentelemetry.exporter"
+_READS_HEADERS: Final = "opentelemetry.util.re"
+_UNREADABLE_HEADER: Final = (
+    "a header in OTEL_EXPORTER_OTLP_HEADERS is not name=value, with the value URL-encoded, and is not sent"
+)
 _W3C: Final = TraceContextTextMapPropagator()
 
 
@@ -68,7 +72,7 @@ class Telemetry:
     def __init__(
         self, *, traces_url: str, metrics_url: str, patience: float, environ: Mapping[str, str]
     ) -> None:
-        _keep_addresses_out_of_logs()
+        _keep_secrets_out_of_logs()
         resource = _resource(environ)
         self._patience = patience
         self._spans = _Waiting()
@@ -263,11 +267,18 @@ class _Instruments:
                 self._counts.add(number, {"name": name})
 
 
-def _keep_addresses_out_of_logs() -> None:
+def _keep_secrets_out_of_logs() -> None:
     for name in (_EXPORTERS, "urllib3"):
         logger = logging.getLogger(name)
         if logger.level == logging.NOTSET:
             logger.setLevel(logging.CRITICAL)
+    logging.getLogger(_READS_HEADERS).addFilter(_without_header)
+
+
+def _without_header(record: logging.LogRecord) -> bool:
+    """OpenTelemetry's warning of a header that it cannot read quotes it, and with it a collector's key."""
+    record.msg, record.args = _UNREADABLE_HEADER, ()
+    return True
 
 
 def _resource(environ: Mapping[str, str]) -> Resource:

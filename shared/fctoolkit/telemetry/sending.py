@@ -30,6 +30,8 @@ class Sender:
         self._send = send
         self._clock = clock
         self._turn = Lock()
+        self._lock = Lock()
+        self._next: Thread | None = None
         # Replaced as a whole, and right whichever thread wrote it last: no lock is needed.
         self._paused_until = clock.monotonic()
 
@@ -40,19 +42,29 @@ class Sender:
         """
         if self._clock.monotonic() < self._paused_until:
             return
-        # FC freezes the instance after the invocation. A thread that is late goes on in the next one; being a
-        # daemon, it keeps no process from ending.
-        thread = Thread(target=self._run, name="telemetry", daemon=True)
         try:
-            thread.start()
+            thread = self._thread()
         except RuntimeError:  # the system gives no more threads: what waits is sent another time
             return
         thread.join(seconds)
         if thread.is_alive():
             self._pause("telemetry was not taken in time")
 
+    def _thread(self) -> Thread:
+        """The thread that sends next. While one sends, however long, one at most waits: it will take all."""
+        with self._lock:
+            if self._next is None:
+                # FC freezes the instance after the invocation. A thread that is late goes on in the next one;
+                # being a daemon, it keeps no process from ending.
+                thread = Thread(target=self._run, name="telemetry", daemon=True)
+                thread.start()
+                self._next = thread
+            return self._next
+
     def _run(self) -> None:
         with self._turn:
+            with self._lock:
+                self._next = None
             try:
                 if not self._send():
                     self._pause("telemetry was not taken")

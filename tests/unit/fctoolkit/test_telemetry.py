@@ -171,3 +171,25 @@ def test_sends_never_overlap() -> None:
     for thread in threads:
         thread.join()
     assert overlaps == []
+
+
+def test_a_send_that_never_ends_gathers_no_threads() -> None:
+    """However many flushes find it still sending, one thread waits for its turn, and then sends for all."""
+    time = FakeTime()
+    goes_on = threading.Event()
+    begun: list[int] = []
+
+    def send() -> bool:
+        begun.append(1)
+        return goes_on.wait(20)
+
+    sender = Sender(send, time.clock)
+    before = threading.active_count()
+    for number in range(8):
+        time.passed = number * PAUSE_SECONDS
+        sender.flush(0.01)
+    assert threading.active_count() - before == 2
+    goes_on.set()
+    time.passed += PAUSE_SECONDS
+    sender.flush(20)
+    assert len(begun) in (2, 3)
