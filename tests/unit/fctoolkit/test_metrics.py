@@ -17,7 +17,7 @@ import pytest
 from fctoolkit.clock import Clock
 from fctoolkit.errors import ThrottledError
 from fctoolkit.logging import JsonFormatter, bind
-from fctoolkit.metrics import add, current, measured, peak_memory
+from fctoolkit.metrics import add, current, measured
 from fctoolkit.testing import FakeContext
 from fctoolkit.together import Threads
 from tests.support.api_calls import FakeTime, Service, answer, read, refusal, write
@@ -46,8 +46,8 @@ def line(caplog: pytest.LogCaptureFixture) -> dict[str, Any]:
     return told
 
 
-def in_a_new_process(code: str) -> list[dict[str, Any]]:
-    """The lines that a program logs, with the toolkit on its path."""
+def in_a_new_process(code: str) -> list[Any]:
+    """The lines that a program logs, as JSON, with the toolkit on its path."""
     done = subprocess.run(  # noqa: S603 -- our own interpreter and text
         [sys.executable, "-c", code],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(SHARED)},
@@ -222,18 +222,25 @@ def test_only_the_cold_start_says_what_it_took_to_get_ready(initializer: str) ->
         assert cold["start_ms"] >= 0
 
 
+GROWING = """
+import sys
+from fctoolkit.metrics import peak_memory
+
+print(peak_memory(), file=sys.stderr)
+held = bytearray({size})
+print(peak_memory(), file=sys.stderr)
+"""
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is told by /proc: run it on Linux")
 def test_peak_memory_is_the_own_process() -> None:
     """It grows with what the process holds, in bytes, and what whoever started it holds does not count."""
-    ours = peak_memory()
-    held = bytearray(64 << 20)
-    grown = peak_memory()
-    code = INVOKED_TWICE.format(initializer="")
-    told = in_a_new_process(code)[0]["peak_memory_mib"]
-    assert ours is not None
-    assert grown is not None
-    assert ours + len(held) // 2 < grown < ours + 2 * len(held)
-    assert 4 < told < 40
+    size = 64 << 20
+    held = bytearray(size)
+    before, grown = in_a_new_process(GROWING.format(size=size))
+    assert len(held) == size
+    assert before < 40 << 20
+    assert before + size // 2 < grown < before + 2 * size
 
 
 def test_nothing_else_is_loaded() -> None:
