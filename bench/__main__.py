@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import platform
-import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from bench import docs, stores
 from bench.case import Asked, BenchError
 from bench.cases import CASES
+from bench.processes import ROOT, output_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from bench.case import Case
     from fctoolkit.jsontypes import JsonObject, JsonValue
 
-ROOT: Final = Path(__file__).resolve().parents[1]
-RESULTS: Final = Path(__file__).with_name("results.json")
 FORMAT: Final = 1
 SIZES: Final = (100, 1_000, 10_000)
 LATENCIES: Final = (0.05, 0.3)
@@ -78,21 +76,8 @@ def measured(case: Case, settings: Sequence[JsonObject]) -> Sequence[JsonObject]
     """The numbers of each measurement, all made in one new process. Raises `BenchError` with what it said."""
     with stores.opened(str(settings[0].get("store", "none"))) as url:
         asked = json.dumps({"case": case.name, "settings": settings, "store_url": url})
-        try:
-            done = subprocess.run(
-                [sys.executable, "-m", "bench.child"],
-                cwd=ROOT,
-                input=asked,
-                capture_output=True,
-                text=True,
-                timeout=MOST_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise BenchError(f"it took more than {MOST_SECONDS} s") from None
-    if done.returncode:
-        raise BenchError(done.stderr.strip() or f"the process ended with {done.returncode}")
-    rows: list[JsonObject] = json.loads(done.stdout)
+        told = output_of((sys.executable, "-m", "bench.child"), MOST_SECONDS, text=asked)
+    rows: list[JsonObject] = json.loads(told)
     return rows
 
 
@@ -149,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--no-docs", action="store_true", help="leave docs/measurements.md as it is, also after all cases"
     )
-    parser.add_argument("--output", type=Path, default=RESULTS, help="instead of bench/results.json")
+    parser.add_argument("--output", type=Path, default=docs.RESULTS, help="instead of bench/results.json")
     return parser
 
 

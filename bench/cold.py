@@ -19,10 +19,10 @@ from bench import trees
 from bench.case import Asked, BenchError, Case, Column
 from bench.medians import summary
 from bench.page_servers import LocalPages, running
-from bench.stage import Account, Bytecode, Job, Kind, Stage, event_of
+from bench.processes import function_python
+from bench.scene import Job
+from bench.stage import Account, Bytecode, Kind, Stage, event_of
 from bench.starts import Start, go_first, pin, processors, start
-from localcloud.runtime.interpreters import find, how_to_get
-from tools.layer.bytecode import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -80,9 +80,7 @@ def settings(asked: Asked) -> Sequence[JsonObject]:
 def measure(settings: Sequence[JsonObject], _: str) -> Sequence[JsonObject]:
     """Starts all programs in turn; gives what each took, and how that compares."""
     asked = [Setting.model_validate(setting) for setting in settings]
-    interpreter = find(VERSION)
-    if interpreter is None:
-        raise BenchError(f"cold starts are measured with {how_to_get(VERSION)}")
+    interpreter = function_python()
     if not Path("/proc/self/status").exists():
         raise BenchError("cold starts are measured on Linux, which tells the most memory that a process had")
     layer, wheels, sdk = trees.build_layer(), trees.whole_wheels(interpreter), trees.sdk_folder()

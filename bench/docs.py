@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from bench.case import BenchError
 from bench.cases import CASES
 from bench.page_servers import HOW_TO_GET_MOTO
+from bench.processes import ROOT, output_of
 from bench.sections import INTRODUCTION, SECTIONS
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from bench.sections import Section
     from fctoolkit.jsontypes import JsonObject
 
-ROOT: Final = Path(__file__).resolve().parents[1]
 RESULTS: Final = Path(__file__).with_name("results.json")
 PAGE: Final = ROOT / "docs/measurements.md"
 PICTURES: Final = ROOT / "docs/pictures"
@@ -66,16 +65,11 @@ def draw(results: Path) -> None:
     """Draws what was measured."""
     if not PYTHON.exists():
         raise BenchError(f"matplotlib is missing: {HOW_TO_GET_MOTO}")
-    done = subprocess.run(  # noqa: S603 - a module of our own
-        (str(PYTHON), "-m", "bench.plots", str(results.resolve()), str(PICTURES)),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=MOST_SECONDS,
-        check=False,
-    )
-    if done.returncode:
-        raise BenchError(f"the pictures could not be drawn: {done.stderr.strip()[-2000:]}")
+    command = (str(PYTHON), "-m", "bench.plots", str(results.resolve()), str(PICTURES))
+    try:
+        output_of(command, MOST_SECONDS)
+    except BenchError as error:
+        raise BenchError(f"the pictures could not be drawn: {error}") from None
 
 
 def page(results: Results) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,15 +11,12 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from bench import trees
 from bench.case import BenchError
-from localcloud.runtime.interpreters import find, how_to_get
+from bench.processes import ROOT, function_python, output_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fctoolkit.jsontypes import JsonObject, JsonValue
-
-VERSION: Final = "3.12"
-"""Of FC's runtime python3.12."""
 
 MOST_SECONDS: Final = 1_200
 
@@ -35,32 +31,24 @@ class Run(Protocol):
 
 def run_on_layer(module: str, asked: JsonObject) -> JsonValue:
     """What a module tells as JSON when it gets `asked` as JSON. Raises BenchError when it does not."""
-    interpreter = find(VERSION)
-    if interpreter is None:
-        raise BenchError(f"this is measured with {how_to_get(VERSION)}")
+    interpreter = function_python()
     with TemporaryDirectory() as folder:
         layer = Path(folder)
         trees.write(trees.opened(trees.build_layer()), layer)
-        return _run((str(interpreter), "-S"), (layer, trees.ROOT), module, asked)
+        return _run((str(interpreter), "-S"), (layer, ROOT), module, asked)
 
 
 def run_here(module: str, asked: JsonObject) -> JsonValue:
     """The same with the Python that runs, and its packages: for tests."""
-    return _run((sys.executable,), (trees.ROOT,), module, asked)
+    return _run((sys.executable,), (ROOT,), module, asked)
 
 
 def _run(command: Sequence[str], path: Sequence[Path], module: str, asked: JsonObject) -> JsonValue:
-    done = subprocess.run(  # noqa: S603 - an interpreter and modules of our own
-        (*command, "-P", "-B", "-m", module),
-        cwd=trees.ROOT,
-        env={"PATH": os.defpath, "PYTHONPATH": os.pathsep.join(map(str, path))},
-        input=json.dumps(asked),
-        capture_output=True,
-        text=True,
-        timeout=MOST_SECONDS,
-        check=False,
-    )
-    if done.returncode:
-        raise BenchError(f"{module}: {done.stderr.strip()[-3000:]}")
-    told: JsonValue = json.loads(done.stdout)
-    return told
+    environment = {"PATH": os.defpath, "PYTHONPATH": os.pathsep.join(map(str, path))}
+    whole = (*command, "-P", "-B", "-m", module)
+    try:
+        told = output_of(whole, MOST_SECONDS, text=json.dumps(asked), environment=environment)
+    except BenchError as error:
+        raise BenchError(f"{module}: {error}") from None
+    made: JsonValue = json.loads(told)
+    return made

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from importlib.metadata import Distribution, distributions
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
@@ -13,6 +12,7 @@ from bench import trees
 from bench.case import Asked, BenchError, Case, Column
 from tools.layer.build import zip_bytes
 from tools.layer.contents import LIMIT
+from tools.layer.wheels import normal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -98,9 +98,9 @@ def sdk_files(folder: Path, roots: Iterable[str]) -> dict[str, bytes]:
 
 def closure(folder: Path, roots: Iterable[str]) -> list[Distribution]:
     """Some distributions in a folder and all that they require, extras left out."""
-    installed = {_plain(one.name): one for one in distributions(path=[str(folder)])}
+    installed = {normal(one.name): one for one in distributions(path=[str(folder)])}
     found: dict[str, Distribution] = {}
-    wanted = [_plain(name) for name in roots]
+    wanted = [normal(name) for name in roots]
     while wanted:
         name = wanted.pop()
         if name in found:
@@ -111,17 +111,12 @@ def closure(folder: Path, roots: Iterable[str]) -> list[Distribution]:
         for text in installed[name].requires or ():
             requirement = Requirement(text)
             if requirement.marker is None or requirement.marker.evaluate(_PYTHON):
-                wanted.append(_plain(requirement.name))
+                wanted.append(normal(requirement.name))
     return list(found.values())
 
 
 def _total(files: Mapping[str, bytes]) -> int:
     return sum(map(len, files.values()))
-
-
-def _plain(name: str) -> str:
-    """A distribution's name in its one spelling."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 CASE: Final = Case(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from bench import trees
 from bench.case import BenchError
 from bench.page_servers import Prepared, send
+from bench.processes import ROOT
 from bench.starts import Program
 from enlist.bindings.packed import load_bindings, pack
 from enlist.settings import PACKED_BINDINGS
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from http.client import HTTPConnection
 
+    from bench.scene import Job
     from fctoolkit.jsontypes import JsonObject, JsonValue
 
-Job = Literal["attach", "connect"]
 Kind = Literal["ours", "sdk", "floor", "lowered", "bare"]
 Bytecode = Literal["valid", "none", "deployed"]
 
@@ -37,7 +38,7 @@ EVENTS: Final[Mapping[Job, str]] = {
     "connect": "elasticsearch-custom.json",
 }
 FUNCTIONS: Final[Mapping[Job, str]] = {"attach": "attach_instances", "connect": "add_connectable_cluster"}
-BINDINGS: Final = trees.ROOT / "tools/demo/bindings.yaml"
+BINDINGS: Final = ROOT / "tools/demo/bindings.yaml"
 
 PROGRAMS: Final = Path(__file__).with_name("programs")
 _FLOORS: Final = ("floor", "lowered", "bare")
@@ -121,7 +122,7 @@ class Stage:
         self._wheels = wheels
         self._sdk = sdk
         self._caller = {**calling(url), **TEST_CREDENTIALS}
-        self._functions = read_template(trees.ROOT / "s.yaml", environment={})
+        self._functions = read_template(ROOT / "s.yaml", environment={})
 
     def place(self, job: Job, kind: Kind, bytecode: Bytecode) -> Place:
         """Puts a program, and unless they are there its packages, where they are loaded from."""
@@ -146,7 +147,7 @@ class Stage:
 
     def _put_code(self, folder: Path, job: Job, kind: Kind, bytecode: Bytecode) -> None:
         """Code is deployed without bytecode; who has it valid elsewhere, has it valid here."""
-        source = trees.ROOT / "functions" / FUNCTIONS[job] if kind == "ours" else PROGRAMS / _name(job, kind)
+        source = ROOT / "functions" / FUNCTIONS[job] if kind == "ours" else PROGRAMS / _name(job, kind)
         files = {"index.py": (source / "index.py").read_bytes()}
         if kind == "ours":
             packed = pack(load_bindings(BINDINGS), BINDINGS.name)
@@ -168,7 +169,7 @@ class Stage:
 
 def event_of(job: Job) -> Path:
     """The event that a cold start handles."""
-    return trees.ROOT / "events" / EVENTS[job]
+    return ROOT / "events" / EVENTS[job]
 
 
 def _name(job: Job, kind: Kind) -> str:

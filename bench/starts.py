@@ -59,7 +59,6 @@ class Start:
         handling: the event.
         peak: the most resident memory.
         modules: how many were loaded, the interpreter's own among them.
-        result: what the handler returned, as text.
     """
 
     wall: float
@@ -69,7 +68,6 @@ class Start:
     handling: float
     peak: float
     modules: int
-    result: str
 
 
 def start(program: Program, event: Path) -> Start:
@@ -132,7 +130,7 @@ def processors() -> tuple[int | None, int | None]:
 
 
 def _read(told: str, wall: float) -> Start:
-    importing, initializing, handling, cpu, peak, modules, result = told.split("\n", maxsplit=6)
+    importing, initializing, handling, cpu, peak, modules = told.split("\n")
     return Start(
         wall=wall * _MS,
         cpu=float(cpu) * _MS,
@@ -141,5 +139,4 @@ def _read(told: str, wall: float) -> Start:
         handling=float(handling) * _MS,
         peak=int(peak) / _KIB_PER_MIB,
         modules=int(modules),
-        result=result,
     )

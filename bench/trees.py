@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import os
-import subprocess
 import sys
 import time
 import zipfile
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bench.case import BenchError
+from bench.processes import ROOT, output_of
 from tools.layer.build import zip_bytes
 from tools.layer.bytecode import MAGIC, bytecode
 from tools.layer.contents import MAIN
@@ -25,7 +25,6 @@ from tools.layer.fetch import fetch
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ROOT: Final = Path(__file__).resolve().parents[1]
 LAYER: Final = ROOT / MAIN.zip
 SDK: Final = ROOT / "build/sdk/python"
 HOW_TO_GET_SDK: Final = "run `./dev bench cold`, which installs them in build/sdk"
@@ -42,16 +41,10 @@ _READ_ONLY: Final = 0o555
 
 def build_layer() -> bytes:
     """The layer's zip with bytecode, built by `./dev layer`. Raises BenchError that says why it cannot be."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tools.layer", "--require-bytecode"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=MOST_SECONDS,
-        check=False,
-    )
-    if done.returncode:
-        raise BenchError(f"the layer could not be built: {done.stderr.strip()}")
+    try:
+        output_of((sys.executable, "-m", "tools.layer", "--require-bytecode"), MOST_SECONDS)
+    except BenchError as error:
+        raise BenchError(f"the layer could not be built: {error}") from None
     return LAYER.read_bytes()
 
 

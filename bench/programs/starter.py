@@ -42,10 +42,10 @@ def main(arguments: list[str]) -> None:
     imported = time.perf_counter()
     load(initializer)(Context)
     initialized = time.perf_counter()
-    result = handle(raw, Context)
+    handle(raw, Context)
     handled = time.perf_counter()
     seconds = (imported - begun, initialized - imported, handled - initialized, time.process_time())
-    told = [*map(repr, seconds), str(peak_kib()), str(len(sys.modules)), str(result)[:1000]]
+    told = [*map(repr, seconds), str(peak_kib()), str(len(sys.modules))]
     import os  # noqa: PLC0415  # only now, when everything is measured
 
     os.write(int(pipe), "\n".join(told).encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +15,7 @@ from bench.case import BenchError, Case, Column, each
 from bench.cases import CASES
 from bench.medians import summary
 from bench.page_servers import HOW_TO_GET_MOTO, MOTO_SERVER
+from bench.processes import output_of
 from tests.support import programs
 from tests.support.bench_numbers import explained
 from tests.support.product import cluster, ens_instance
@@ -197,3 +199,9 @@ def test_a_summary_tells_median_and_spread() -> None:
     assert summary([2.0])["upper"] == 2.0
     with pytest.raises(ValueError, match="nothing to sum up"):
         summary([])
+
+
+def test_a_process_that_hangs_is_an_error() -> None:
+    """Nobody waits for ever, and the error says how long it was waited."""
+    with pytest.raises(BenchError, match="it took more than 0"):
+        output_of((sys.executable, "-c", "import time; time.sleep(60)"), 0.2)

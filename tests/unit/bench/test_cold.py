@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
-from bench import cold, sizes, trees
+from bench import cold, processes, sizes, trees
 from bench.case import Asked, BenchError
 from bench.cold import Runs, Setting
 from bench.page_servers import LocalPages, Prepared, running, send
-from bench.stage import Account, Job, Kind, Place, Stage, event_of
+from bench.scene import Job
+from bench.stage import Account, Kind, Place, Stage, event_of
 from bench.starts import Program, Start, start
 from tests.support.bench_numbers import explained
 from tests.support.product import ROOT
@@ -101,7 +102,7 @@ def ready(server: Running, folder: Path, job: Job, kind: Kind) -> Program:
         f"http://{server.host}:{server.port}",
         layer=zip_bytes(trees.without_bytecode(own)),
         wheels=trees.without_bytecode(own),
-        sdk=trees.ROOT / "events",
+        sdk=ROOT / "events",
     )
     program = stage.place(job, kind, "none").program
     packages = os.pathsep.join(sysconfig.get_path(name) for name in ("purelib", "platlib"))
@@ -132,7 +133,7 @@ def test_what_a_measurement_lacks_is_told_with_how_to_get_it(
     monkeypatch.setattr(trees, "SDK", tmp_path / "nothing")
     with pytest.raises(BenchError, match=r"run `\./dev bench cold`"):
         trees.sdk_folder()
-    monkeypatch.setattr(cold, "find", lambda _: None)
+    monkeypatch.setattr(processes, "find", lambda _: None)
     with pytest.raises(BenchError, match=r"Python 3\.12 on this machine"):
         cold.measure(cold.settings(Asked((), (), ())), "")
 
@@ -204,7 +205,7 @@ def runs(wall: float, peak: float, calls: int = 1) -> Runs:
     """Starts whose medians are these."""
     found = Runs()
     for factor in (1.0, 0.5, 9.0):
-        found.starts.append(Start(wall * factor, 1.0, 1.0, 1.0, 1.0, peak * factor, 100, ""))
+        found.starts.append(Start(wall * factor, 1.0, 1.0, 1.0, 1.0, peak * factor, 100))
         found.calls.add(calls)
     return found
 
