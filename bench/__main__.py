@@ -51,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 rows = measured(case, settings)
             except BenchError as error:
                 failed += len(settings)
-                print(f"  FAILED {', '.join(map(json.dumps, settings))}\n{error}", flush=True)
+                what = json.dumps(settings[0]) if len(settings) == 1 else f"all {len(settings)} of {name}"
+                print(f"  FAILED {what}\n{error}", flush=True)
                 continue
             for setting, numbers in zip(settings, rows, strict=True):
                 done.append({"case": case.name, "setting": setting, "numbers": numbers})
@@ -67,8 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except BenchError as error:
             failed += 1
             print(f"\n  FAILED {error}")
-    wrong = [f"{count} {what}" for count, what in ((failed, "FAILED"), (missed, "bounds MISSED")) if count]
+    wrong = [f"{failed} FAILED"] * bool(failed) + [f"bounds MISSED: {missed}"] * bool(missed)
     print("; ".join([f"\n{parsed.output}: {len(done)} measurements", *wrong]))
+    print("bench/README.md says what each number means, and what it does not say")
     return 1 if wrong else 0
 
 

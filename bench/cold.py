@@ -172,13 +172,13 @@ def missed(setting: Setting, row: Mapping[str, JsonValue]) -> list[JsonValue]:
 
 CASE: Final = Case(
     "cold",
-    "from the start of a process until one event is handled to its outcome, ms",
+    "from the start of a process until one event is handled to its outcome, ms; lower, upper: quartiles",
     (
         Column("job", "job"),
         Column("program", "program"),
         Column("bytecode", "bytecode"),
-        Column("valid", "compiled_valid", ","),
-        Column("of", "compiled_files", ","),
+        Column(".pyc", "compiled_files", ","),
+        Column("valid .pyc", "compiled_valid", ","),
         Column("starts", "wall_ms", part="count"),
         Column("wall", "wall_ms", ".0f"),
         Column("lower", "wall_ms", ".0f", part="lower"),

@@ -299,17 +299,17 @@ PICTURES: Final[Mapping[str, Callable[[Mapping[str, Any]], Figure | None]]] = {
 
 
 def main(results: Path, folder: Path) -> None:
-    """Draws what was measured into the folder; a picture of what was not stays as it was."""
+    """Draws what was measured into the folder, and prints the names; other pictures stay as they were."""
     measured = json.loads(results.read_text(encoding="utf-8"))
     folder.mkdir(parents=True, exist_ok=True)
     with plt.rc_context(STYLE):
         for name, draw in PICTURES.items():
             figure = draw(measured)
             if figure is None:
-                print(f"{name}: not measured")
                 continue
             figure.savefig(folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
             plt.close(figure)
+            print(name)
 
 
 if __name__ == "__main__":

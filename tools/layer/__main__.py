@@ -26,8 +26,8 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 WARNING: Final = """
 {line}
 NO BYTECODE IN THE LAYERS: this machine has no Python {version}.
-Function Compute cannot write into /opt, so every cold start compiles anew whatever it imports, and takes
-longer by that; docs/measurements.md says by how much. To build with bytecode, get
+Function Compute cannot write into /opt, so every cold start compiles anew whatever it
+imports, and takes longer by that; docs/measurements.md says by how much. To build with bytecode, get
 {how_to_get}.
 {line}
 """
@@ -86,7 +86,8 @@ def report(built: Built) -> str:
     compiled = [len(data) for path, data in built.files.items() if path.endswith(".pyc")]
     rows.append(("bytecode", built.compiler or "none", str(len(compiled)), f"{sum(compiled):,}"))
     rows.append(("unpacked", "", str(len(built.files)), f"{sum(map(len, built.files.values())):,}"))
-    table = [f"{name:20} {version:9} {count:>5} {size:>11}" for name, version, count, size in rows]
+    width = max(len(name) for name, *_ in rows)
+    table = [f"{name:{width}} {version:9} {count:>5} {size:>11}" for name, version, count, size in rows]
     packed = f"packed with zlib {zlib.ZLIB_RUNTIME_VERSION}"
     made = f"compiled with Python {built.compiler}, {packed}" if built.compiler else packed
     facts = [
@@ -124,18 +125,24 @@ def _search(*, required: bool) -> tuple[Path | None, str]:
 
     python = find(VERSION)
     if python is None and required:
-        raise LayerError(f"the layers would have no bytecode: get {how_to_get(VERSION)}")
+        raise LayerError(f"the layers would have no bytecode, which takes {how_to_get(VERSION)}")
     return python, how_to_get(VERSION)
 
 
 def _parser() -> argparse.ArgumentParser:
-    zips = " and ".join(str(layer.zip) for layer in LAYERS)
+    zips = "\n".join(f"  {layer.zip}" for layer in LAYERS)
     parser = argparse.ArgumentParser(
         prog="./dev layer",
-        description=f"Builds {zips}, with bytecode where a Python {VERSION} is on PATH, in pyenv or in uv.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=(
+            f"Builds the layers, each with a list of its files beside it:\n\n{zips}\n\n"
+            f"They have bytecode where a Python {VERSION} is on PATH, in pyenv or in uv."
+        ),
     )
-    parser.add_argument("--python", type=Path, metavar="PATH", help=f"a Python {VERSION} that compiles")
-    parser.add_argument("--require-bytecode", action="store_true", help=f"no Python {VERSION} is an error")
+    parser.add_argument("--python", type=Path, metavar="PATH", help=f"the Python {VERSION} that compiles")
+    parser.add_argument(
+        "--require-bytecode", action="store_true", help=f"fail where there is no Python {VERSION}"
+    )
     return parser
 
 

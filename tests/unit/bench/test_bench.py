@@ -160,6 +160,21 @@ def test_a_failed_measurement_fails_the_command(
     assert [one["setting"]["way"] for one in kept] == ["one batch", "one batch"]
 
 
+def test_what_failed_together_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Settings that share a process fail with one short line that counts them, and the reason."""
+
+    def measured(_: object, __: object) -> list[dict[str, Any]]:
+        raise BenchError("no Python 3.12")
+
+    monkeypatch.setattr(command, "measured", measured)
+    assert command.main(["sizes", "--output", str(tmp_path / "results.json")]) == 1
+    said = capsys.readouterr().out
+    assert "\n  FAILED all 4 of sizes\nno Python 3.12\n" in said
+    assert "0 measurements; 4 FAILED\n" in said
+
+
 def test_settings_that_are_measured_together_share_a_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

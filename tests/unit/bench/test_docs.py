@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,6 +14,10 @@ from bench.cases import CASES
 from bench.sections import SECTIONS
 from tests.support.product import ROOT
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PICTURES = {section.picture for section in SECTIONS}
 ASKED = Asked((100, 10_000), ("none", "sqlite"), (0.05,))
 SPREAD = {"median": 2.0, "least": 1.0, "lower": 1.5, "upper": 2.5, "most": 3.0, "count": 5}
 
@@ -68,7 +73,7 @@ def test_every_case_has_a_place_on_the_page() -> None:
 
 def test_the_tables_are_those_of_the_screen() -> None:
     """Each row of the results stands in the page, with the columns of its case and medians of summaries."""
-    page = docs.page(results(*CASES))
+    page = docs.page(results(*CASES), PICTURES)
     for name, case in CASES.items():
         table = page.partition(f"`{name}`: {case.about}.\n\n")[2].partition("\n\n")[0].splitlines()
         assert table[0] == f"| {' | '.join(column.heading for column in case.columns)} |"
@@ -77,10 +82,36 @@ def test_the_tables_are_those_of_the_screen() -> None:
 
 
 def test_a_case_that_was_not_measured_has_no_table() -> None:
-    """What is left out of a run is left out of the page."""
-    page = docs.page(results("quota"))
+    """What is left out of a run is left out of the page, and a section without any says so."""
+    page = docs.page(results("quota"), ())
     assert CASES["quota"].about in page
     assert CASES["cold"].about not in page
+    assert page.count(docs.NOT_MEASURED) == len(SECTIONS) - 1
+
+
+def test_a_picture_of_another_run_is_not_shown() -> None:
+    """Beside the numbers of a run stand only the pictures that were drawn of it."""
+    page = docs.page(results("cold", "sizes"), {"cold-starts"})
+    assert re.findall(r"pictures/([a-z-]+)", page) == ["cold-starts"]
+
+
+def test_what_is_missing_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without results, with a file that has none, or without matplotlib, a line says why; the page stays."""
+    page, file = tmp_path / "measurements.md", tmp_path / "results.json"
+    monkeypatch.setattr(docs, "PAGE", page)
+    monkeypatch.setattr(docs, "PYTHON", tmp_path / "python")
+    assert docs.main([str(file)]) == 1
+    file.write_text("[]")
+    assert docs.main([str(file)]) == 1
+    file.write_text(json.dumps(results("quota").model_dump()))
+    assert docs.main([str(file)]) == 1
+    told = capsys.readouterr().err.splitlines()
+    assert [str(file) in line for line in told] == [True, True, False]
+    assert "`./dev bench` makes results" in told[0]
+    assert "`./dev bench cloud-start`" in told[2]
+    assert not page.exists()
 
 
 @pytest.mark.parametrize(
@@ -88,4 +119,4 @@ def test_a_case_that_was_not_measured_has_no_table() -> None:
 )
 def test_bounds_are_told(missed: list[str], said: str) -> None:
     """The page says that bounds were kept, or names those that were not."""
-    assert said in docs.page(results("cloud-start", missed=missed))
+    assert said in docs.page(results("cloud-start", missed=missed), PICTURES)
