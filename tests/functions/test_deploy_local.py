@@ -15,9 +15,10 @@ from tests.support.programs import requires
 from tests.support.redis_server import redis_server
 from tests.support.s_yaml import STORE
 from tests.support.serverless_devs import home_with_component
-from tests.support.uploads import DIST, REDIS, fc_python, layer_zip
+from tests.support.uploads import DIST, fc_python, layer_zip
 from tools.demo import scene
 from tools.deploylocal.__main__ import main
+from tools.layer.contents import REDIS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

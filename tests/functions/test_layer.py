@@ -21,9 +21,9 @@ from localcloud.server import running_server
 from tests.support.collector import collecting
 from tests.support.deployed import caller_environment
 from tests.support.product import ROOT, sample, seed
-from tests.support.uploads import OTEL, REDIS, fc_python, layer_zip, unpacked_layer, uploaded_code
+from tests.support.uploads import fc_python, layer_zip, unpacked_layer, uploaded_code
 from tools.layer.bytecode import cached_path
-from tools.layer.contents import LAYERS
+from tools.layer.contents import LAYERS, OTEL, REDIS, Layer
 
 NEEDS: Final = {
     "enlist.bindings.yamlfile": "ruamel",
@@ -139,10 +139,10 @@ def test_the_third_layer_brings_what_a_collector_needs(python: Path, layer: Path
     assert len(collector.attempts()) == len(cloud.calls)
 
 
-@pytest.mark.parametrize("name", [one.name for one in LAYERS])
-def test_what_is_built_is_small_and_compiled(python: Path, name: str) -> None:
+@pytest.mark.parametrize("of", LAYERS, ids=lambda one: one.name)
+def test_what_is_built_is_small_and_compiled(python: Path, of: Layer) -> None:
     """A zip has at most five million bytes, with bytecode for each source, and no types, tests or stories."""
-    path = layer_zip(name)
+    path = layer_zip(of)
     assert path.stat().st_size <= 5_000_000
     with zipfile.ZipFile(path) as archive:
         files = {one.filename: one.file_size for one in archive.infolist()}

@@ -78,6 +78,6 @@ def test_only_the_first_of_an_instance_is_cold(tmp_path: Path) -> None:
     cold, warm = (json.loads(next(one for one in log if '"message":"metrics"' in one)) for log in logs)
     assert (cold["cold_start"], warm["cold_start"]) == (True, False)
     assert 0 < cold["init_ms"] < cold["start_ms"] + 10
-    assert cold["init_ms"] < cold["start_cpu_ms"] * 100
+    assert cold["start_cpu_ms"] > 0
     assert cold["peak_memory_mib"] > 9
     assert "init_ms" not in warm

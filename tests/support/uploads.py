@@ -16,20 +16,18 @@ from tests.support.deployed import BINDINGS, caller_environment
 from tests.support.product import ROOT
 from tests.support.programs import missing, requires
 from tools.layer.build import zip_bytes
-from tools.layer.contents import LAYERS
+from tools.layer.contents import MAIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from localcloud.template.reading import Template
+    from tools.layer.contents import Layer
 
 DIST: Final = ROOT / "dist"
 """Where the layers are built."""
 
-DEFAULT: Final = "enlist"
-REDIS: Final = "enlist-redis"
-OTEL: Final = "enlist-otel"
 _SOURCES: Final = ("shared/*/**/*.py", "tools/layer/*.py", "requirements/layer*.txt")
 
 
@@ -40,9 +38,8 @@ def fc_python() -> Path:
     return requires("python3.12")
 
 
-def layer_zip(name: str = DEFAULT) -> Path:
+def layer_zip(layer: Layer = MAIN) -> Path:
     """A built layer. Skips the test when it is missing, older than its sources, or without bytecode."""
-    (layer,) = (one for one in LAYERS if one.name == name)
     path = ROOT / layer.zip
     if not path.is_file():
         missing(str(layer.zip), "run ./dev layer")
@@ -58,9 +55,9 @@ def layer_zip(name: str = DEFAULT) -> Path:
     return path
 
 
-def unpacked_layer(folder: Path, name: str = DEFAULT) -> Path:
+def unpacked_layer(folder: Path, layer: Layer = MAIN) -> Path:
     """A built layer, unpacked, as /opt. Skips the test as `layer_zip` does."""
-    return _unpacked(layer_zip(name).read_bytes(), folder)
+    return _unpacked(layer_zip(layer).read_bytes(), folder)
 
 
 def zipped_code(source: Path) -> bytes:

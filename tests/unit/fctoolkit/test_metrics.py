@@ -216,7 +216,7 @@ def test_only_the_cold_start_says_what_it_took_to_get_ready(initializer: str) ->
     cold, warm = in_a_new_process(INVOKED_TWICE.format(initializer=initializer))
     assert (cold["cold_start"], warm["cold_start"]) == (True, False)
     assert ("init_ms" in cold) == bool(initializer)
-    assert cold["start_cpu_ms"] > cold.get("init_ms", 0)
+    assert cold["start_cpu_ms"] > 0
     assert not {"init_ms", "start_ms", "start_cpu_ms"} & set(warm)
     if sys.platform == "linux":
         assert cold["start_ms"] >= 0
