@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from bench import docs, stores
 from bench.case import Asked, BenchError
 from bench.cases import CASES
-from bench.processes import ROOT, output_of
+from bench.processes import ROOT, output_of_group
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,7 +78,7 @@ def measured(case: Case, settings: Sequence[JsonObject]) -> Sequence[JsonObject]
     """The numbers of each measurement, all made in one new process. Raises `BenchError` with what it said."""
     with stores.opened(str(settings[0].get("store", "none"))) as url:
         asked = json.dumps({"case": case.name, "settings": settings, "store_url": url})
-        told = output_of((sys.executable, "-m", "bench.child"), MOST_SECONDS, text=asked)
+        told = output_of_group((sys.executable, "-m", "bench.child"), MOST_SECONDS, text=asked)
     rows: list[JsonObject] = json.loads(told)
     return rows
 

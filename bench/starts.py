@@ -96,8 +96,8 @@ def start(program: Program, event: Path) -> Start:
             wall = time.perf_counter() - begun
         finally:
             os.close(reading)
-            if process.poll() is None and not ready:
-                process.kill()
+            # It has told all that it ever will.
+            process.kill()
             process.wait()
         if not told:
             said.seek(0)

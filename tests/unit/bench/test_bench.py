@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,10 +21,8 @@ from bench.page_servers import HOW_TO_GET_MOTO, MOTO_SERVER
 from bench.processes import output_of
 from tests.support import programs
 from tests.support.bench_numbers import explained
-from tests.support.product import cluster, ens_instance
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.support.product import ROOT, cluster, ens_instance
+from tests.support.waiting import until
 
 ACCOUNT = Account(machines=2, clusters=1, max_per_run=10, node_quota=10)
 
@@ -37,6 +38,42 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def explained_of_servers(case: str) -> set[str]:
     """The numbers that bench/README.md explains; `<n>` stands for each size of a page."""
     return {name.replace("<n>", str(size)) for name in explained(case) for size in cloud.PAGES}
+
+
+def running_below(process: int) -> set[int]:
+    """All processes that a process has started, and these, and so on, that are still running."""
+    try:
+        told = Path(f"/proc/{process}/task/{process}/children").read_text(encoding="ascii")
+    except OSError:
+        return set()
+    started = {int(one) for one in told.split()}
+    return started.union(*map(running_below, started))
+
+
+def is_running(process: int) -> bool:
+    """Whether a process is there and has not ended."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="processes are looked up in Linux's /proc")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_who_ends_the_bench_ends_all_that_it_started(tmp_path: Path, how: signal.Signals) -> None:
+    """However it is ended, no process that measures, and no local cloud, lives on."""
+    options = ["--sizes", "10000", "--stores", "none", "--output", str(tmp_path / "results.json")]
+    bench = subprocess.Popen(  # noqa: S603 -- a module of our own
+        [sys.executable, "-m", "bench", "fleet", *options], cwd=ROOT
+    )
+    try:
+        # What measures, and the local cloud that it has in a process of its own.
+        until(lambda: len(running_below(bench.pid)) > 1, 60)
+        started = running_below(bench.pid)
+    finally:
+        bench.send_signal(how)
+        bench.wait(30)
+    until(lambda: not any(map(is_running, started)), 60)
 
 
 def test_results_say_where_and_what(results: Any) -> None:
