@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import httpx2
 from pydantic import BaseModel, ConfigDict
 
 from bench.case import BenchError
@@ -88,11 +87,13 @@ def parts() -> dict[str, Callable[[], object]]:
 
 def signing(method: str, target: str, body: bytes) -> Callable[[], object]:
     """Signs a request as it leaves."""
-    headers = {"accept": "application/json", "x-acs-action": "AnAction", "x-acs-version": "2015-12-15"}
-    url = f"https://cs.cn-hangzhou.aliyuncs.com{target}"
-    request = httpx2.Request(method, url, headers=headers, content=body or None)
-    auth = AcsAuth(Credentials(KEY, KEY))
-    return lambda: next(auth.auth_flow(request))
+    headers = {
+        "host": "cs.cn-hangzhou.aliyuncs.com",
+        "accept": "application/json",
+        "x-acs-action": "AnAction",
+        "x-acs-version": "2015-12-15",
+    }
+    return partial(AcsAuth(Credentials(KEY, KEY)).headers_for, method, target, headers, body)
 
 
 def reading(kind: Kind, file: str) -> Callable[[], object]:

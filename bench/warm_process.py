@@ -14,6 +14,7 @@ from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Final
 
+import httpx2
 from pydantic import BaseModel, ConfigDict
 
 from bench.case import BenchError
@@ -27,8 +28,6 @@ from fctoolkit.transport import AcsAuth, open_http
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import httpx2
-
     from fctoolkit.jsontypes import JsonObject, JsonValue
 
 WARM_UP: Final = 3
@@ -36,6 +35,10 @@ WARM_UP: Final = 3
 
 _INVOCATIONS: Final = 3
 """For one event of a round: a whole one, one without threads, one that logs nothing."""
+
+_OF_THE_SIGNATURE: Final = frozenset(
+    {"authorization", "x-acs-date", "x-acs-signature-nonce", "x-acs-content-sha256"}
+)
 
 _MS: Final = 1_000.0
 
@@ -92,7 +95,7 @@ class Stage:
         )
         self._http = stack.enter_context(open_http(transport=PreparedAnswers(scene.exchanges)))
         self._auth = AcsAuth(Credentials(KEY, KEY))
-        self._requests = [self._unsigned(one) for one in scene.exchanges]
+        self._unsigned = [_unsigned(one) for one in scene.exchanges]
         self._ready = [
             (one.method, one.url, one.headers, one.body.encode() or None) for one in scene.exchanges
         ]
@@ -148,14 +151,15 @@ class Stage:
 
     def sign(self) -> None:
         """Signs each request."""
-        for request in self._requests:
-            next(self._auth.auth_flow(request))
+        for method, target, headers, body in self._unsigned:
+            self._auth.headers_for(method, target, headers, body)
 
-    def _unsigned(self, one: Exchange) -> httpx2.Request:
-        content = one.body.encode() or None
-        request = self._http.build_request(one.method, one.url, headers=one.headers, content=content)
-        del request.headers["authorization"]
-        return request
+
+def _unsigned(one: Exchange) -> tuple[str, str, dict[str, str], bytes]:
+    """Method, path with query, headers and body of a request before it is signed."""
+    url = httpx2.URL(one.url)
+    headers = {name: value for name, value in one.headers.items() if name not in _OF_THE_SIGNATURE}
+    return one.method, url.raw_path.decode("ascii"), headers, one.body.encode()
 
 
 def main() -> None:

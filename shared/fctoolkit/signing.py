@@ -126,6 +126,6 @@ def sign(
     lines, names = canonical_headers(headers)
     canonical = _canonical(method, path, query, (lines, names), body_sha256)
     text = string_to_sign(canonical)
-    signature = hmac.new(access_key_secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+    signature = hmac.digest(access_key_secret.encode(), text.encode(), "sha256").hex()
     authorization = f"{ALGORITHM} Credential={access_key_id},SignedHeaders={names},Signature={signature}"
     return Signed(canonical, text, authorization)

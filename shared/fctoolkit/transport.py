@@ -10,7 +10,8 @@ import secrets
 import time
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 from urllib.parse import parse_qsl
 
 import httpx2
@@ -104,7 +105,33 @@ class ServiceTime:
         self._offset = moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - self._clock.now()
 
 
-class AcsAuth(httpx2.Auth):
+class Signature(httpx2.Auth):
+    """What signs requests: `exchange` asks it for headers; given to httpx2 as `auth`, it sets them itself."""
+
+    requires_request_body = True
+
+    def headers_for(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes
+    ) -> Mapping[str, str]:
+        """The headers that sign a request.
+
+        Args:
+            method: upper case.
+            target: path and query as they are on the wire.
+            headers: all those that are sent, `host` among them; names in lower case.
+            body: empty when there is none.
+        """
+        raise NotImplementedError
+
+    def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
+        """Yields the request once, signed."""
+        headers = dict(request.headers.items())
+        target = request.url.raw_path.decode("ascii")
+        request.headers.update(self.headers_for(request.method, target, headers, request.content))
+        yield request
+
+
+class AcsAuth(Signature):
     """Signs each request on its way out with ACS3-HMAC-SHA256.
 
     Sets `x-acs-date` (UTC, whole seconds), `x-acs-signature-nonce`, `x-acs-content-sha256`, with STS
@@ -123,8 +150,6 @@ class AcsAuth(httpx2.Auth):
         ValueError: when a request repeats a query name; V3 defines no form for that.
     """
 
-    requires_request_body = True
-
     def __init__(
         self,
         credentials: Credentials,
@@ -136,31 +161,32 @@ class AcsAuth(httpx2.Auth):
         self._now = now
         self._nonce = nonce
 
-    def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
-        """Yields the request once, signed."""
+    def headers_for(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes
+    ) -> dict[str, str]:
+        """As for every signature."""
+        path, _, query = target.partition("?")
         added = {
             "x-acs-date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._now())),
             "x-acs-signature-nonce": self._nonce(),
-            "x-acs-content-sha256": sha256_hex(request.content),
+            "x-acs-content-sha256": sha256_hex(body),
         }
         if self._credentials.security_token is not None:
             added["x-acs-security-token"] = self._credentials.security_token
-        headers = {name: value for name, value in request.headers.items() if is_signed_header(name)}
         signed = sign(
-            method=request.method,
-            path=request.url.raw_path.partition(b"?")[0].decode("ascii"),
-            query=_query_of(request.url),
-            headers={**headers, **added},
+            method=method,
+            path=path,
+            query=_query_of(query),
+            headers={name: value for name, value in {**headers, **added}.items() if is_signed_header(name)},
             body_sha256=added["x-acs-content-sha256"],
             access_key_id=self._credentials.access_key_id,
             access_key_secret=self._credentials.access_key_secret,
         )
-        for name, value in (*added.items(), ("authorization", signed.authorization)):
-            request.headers[name] = value
-        yield request
+        added["authorization"] = signed.authorization
+        return added
 
 
-class HeaderAuth(httpx2.Auth):
+class HeaderAuth(Signature):
     """Adds to each request on its way out the headers that `sign` makes of it.
 
     Args:
@@ -170,20 +196,25 @@ class HeaderAuth(httpx2.Auth):
     def __init__(self, sign: Callable[[str, str, Mapping[str, str]], Mapping[str, str]]) -> None:
         self._sign = sign
 
-    def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
-        """Yields the request once, signed."""
-        resource = request.url.raw_path.decode("ascii")
-        request.headers.update(self._sign(request.method, resource, dict(request.headers)))
-        yield request
+    def headers_for(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes
+    ) -> Mapping[str, str]:
+        """As for every signature; the body is not signed."""
+        del body
+        return self._sign(method, target, headers)
 
 
-def _query_of(url: httpx2.URL) -> dict[str, str]:
+def _query_of(query: str) -> dict[str, str]:
     """The decoded query, as the service decodes it before it checks the signature."""
-    pairs = parse_qsl(url.query.decode("ascii"), keep_blank_values=True, errors="strict")
-    query = dict(pairs)
-    if len(query) != len(pairs):
+    pairs = parse_qsl(query, keep_blank_values=True, errors="strict")
+    decoded = dict(pairs)
+    if len(decoded) != len(pairs):
         raise ValueError("a query name appears twice; a V3 signature cannot cover that")
-    return query
+    return decoded
+
+
+_AS_IT_IS: Final = httpx2.Auth()
+"""Adds nothing to a request."""
 
 
 class Reply(NamedTuple):
@@ -222,7 +253,7 @@ def exchange(
     url: str,
     headers: Mapping[str, str],
     body: bytes | None,
-    auth: AcsAuth | HeaderAuth,
+    auth: Signature,
     deadline: Deadline,
 ) -> Reply | NoReply:
     """Sends one request and reads its answer, within the time that is left.
@@ -234,16 +265,19 @@ def exchange(
         http: from `open_http`.
         method: upper case.
         url: absolute, path and query percent-encoded.
-        headers: without those `auth` sets.
+        headers: without those `auth` sets; names in lower case.
         body: None for none.
         auth: signs the request.
         deadline: when the answer is of no more use.
     """
-    request = http.build_request(
-        method, url, headers=headers, content=body, timeout=_within(http.timeout, deadline.remaining())
-    )
+    # Made at once as it leaves: to add a header to a request costs more than to sign it.
+    address = _address(url)
+    sent = {"host": address.netloc.decode("ascii"), **dict(http.headers.items()), **headers}
+    sent.update(auth.headers_for(method, address.raw_path.decode("ascii"), sent, body or b""))
+    limits = {"timeout": _within(http.timeout, deadline.remaining())}
+    request = httpx2.Request(method, address, headers=sent, content=body, extensions=limits)
     try:
-        response = http.send(request, auth=auth, stream=True)
+        response = http.send(request, auth=_AS_IT_IS, stream=True)
         try:
             content = bytearray()
             late = False
@@ -262,7 +296,13 @@ def exchange(
     return Reply(response.status_code, dict(response.headers.items()), bytes(content))
 
 
-def _within(limits: httpx2.Timeout, remaining: float) -> httpx2.Timeout:
+@lru_cache(maxsize=64)  # most calls of an event are those of the one before: the same clusters, lists, quotas
+def _address(url: str) -> httpx2.URL:
+    """The URL in its parts. To find them costs as much as to sign the request."""
+    return httpx2.URL(url)
+
+
+def _within(limits: httpx2.Timeout, remaining: float) -> dict[str, float]:
     """`limits`, cut so that all phases together fit in `remaining` seconds.
 
     Waiting for the answer may take half of it; the connection from the pool, its opening, its TLS handshake
@@ -273,12 +313,12 @@ def _within(limits: httpx2.Timeout, remaining: float) -> httpx2.Timeout:
     def cut(limit: float | None, share: float) -> float:
         return share if limit is None else min(limit, share)
 
-    return httpx2.Timeout(
-        connect=cut(limits.connect, eighth),
-        read=cut(limits.read, half),
-        write=cut(limits.write, eighth),
-        pool=cut(limits.pool, eighth),
-    )
+    return {
+        "connect": cut(limits.connect, eighth),
+        "read": cut(limits.read, half),
+        "write": cut(limits.write, eighth),
+        "pool": cut(limits.pool, eighth),
+    }
 
 
 def _no_reply(error: httpx2.RequestError) -> NoReply:

@@ -31,7 +31,7 @@ from tests.simulation.faults import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from tests.simulation.scene import Invocation, Scene
 
@@ -51,17 +51,6 @@ _BACK = 0.05
 """Seconds an answer takes."""
 
 _PAGE_SIZE = re.compile(r"((?:^|&)(?:PageSize|pageSize|page_size|size)=)\d+")
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A request on its way, as much of `httpx2.Request` as the toolkit uses."""
-
-    method: str
-    url: str
-    headers: Mapping[str, str]
-    content: bytes | None
-    timeout: httpx2.Timeout
 
 
 class Answered:
@@ -97,31 +86,20 @@ class Line:
     _witness: Witness
 
     def __init__(self) -> None:
+        self.headers = httpx2.Headers()
         self.timeout = httpx2.Timeout(connect=3.0, read=10.0, write=5.0, pool=3.0)
 
     def enter(self, scene: Scene, witness: Witness) -> None:
         """From here on calls go through this scene, and writes are seen by this witness."""
         self.scene, self._witness = scene, witness
 
-    def build_request(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str],
-        content: bytes | None,
-        timeout: httpx2.Timeout,
-    ) -> Asked:
-        """As httpx2 has it."""
-        return Asked(method, url, headers, content, timeout)
-
-    def send(self, asked: Asked, *, auth: object, stream: bool) -> Answered:
+    def send(self, asked: httpx2.Request, *, auth: object, stream: bool) -> Answered:
         """As httpx2 has it; raises its errors when no answer comes."""
         scene = self.scene
         invocation = scene.invocation
         place, action = invocation.step(), asked.headers["x-acs-action"]
         trouble = scene.weather.of_call(place, action)
-        if trouble is DENIED and not scene.may_be_hidden(asked.url):
+        if trouble is DENIED and not scene.may_be_hidden(str(asked.url)):
             trouble = FINE
         if scene.weather.bad and scene.cursed and action in WRITES and _names(scene.cursed, asked.content):
             trouble = TIMEOUT
@@ -134,7 +112,7 @@ class Line:
         if action in WRITES and trouble.travel > 1:
             call.follow()
         scene.engine.wait(trouble.travel)
-        response = call.carry(asked.timeout.read or 10.0)
+        response = call.carry(asked.extensions["timeout"]["read"])
         scene.note(invocation.name, call.shown, _summary(action, response))
         scene.engine.wait(_BACK)
         return Answered(response)
@@ -179,15 +157,7 @@ class SignedLine(httpx2.BaseTransport):
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """Sends one request."""
-        limits = request.extensions["timeout"]
-        asked = Asked(
-            request.method,
-            str(request.url),
-            {name.lower(): value for name, value in request.headers.items()},
-            request.read() or None,
-            httpx2.Timeout(limits["read"]),
-        )
-        answered = self._line.send(asked, auth=None, stream=True)
+        answered = self._line.send(request, auth=None, stream=True)
         return httpx2.Response(
             answered.status_code, headers=[*answered.headers.items()], content=answered.iter_bytes()[0]
         )
@@ -322,15 +292,15 @@ def _names(ids: Iterable[str], body: bytes | None) -> bool:
     return any(f'"{one}"'.encode() in (body or b"") for one in ids)
 
 
-def _request(asked: Asked, page_size: int) -> Request:
+def _request(asked: httpx2.Request, page_size: int) -> Request:
     """The request as the local cloud takes it, with pages as small as they are told to be."""
-    _, _, rest = asked.url.partition("://")
+    _, _, rest = str(asked.url).partition("://")
     host, _, target = rest.partition("/")
     path, _, query = target.partition("?")
     if page_size < MOST_ON_A_PAGE:
         query = _PAGE_SIZE.sub(rf"\g<1>{page_size}", query)
-    headers = {**asked.headers, "host": host}
-    return Request(asked.method, f"/{path}", query, headers, asked.content or b"")
+    headers = {**dict(asked.headers.items()), "host": host}
+    return Request(asked.method, f"/{path}", query, headers, asked.content)
 
 
 def _refusal(trouble: Trouble) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ from tests.support.api_vectors import official_authorization
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 SEGMENTS = st.lists(st.from_regex(r"[A-Za-z0-9*~ é%]{1,8}", fullmatch=True), max_size=3)
@@ -57,6 +58,37 @@ def send(
     return reply, seen
 
 
+def sent_by_httpx2(
+    url: httpx2.URL, headers: dict[str, str], body: bytes | None, signer: AcsAuth
+) -> httpx2.Request:
+    """The request that the HTTP library itself has signed."""
+    return signed(httpx2.Request("POST", url, headers=headers, content=body), signer)
+
+
+def sent_by_exchange(
+    url: httpx2.URL | str, headers: dict[str, str], body: bytes | None, signer: AcsAuth
+) -> httpx2.Request:
+    """The request that an exchange hands to what carries it."""
+    seen: list[httpx2.Request] = []
+
+    def handle(request: httpx2.Request) -> httpx2.Response:
+        seen.append(request)
+        return httpx2.Response(200)
+
+    with open_http(transport=httpx2.MockTransport(handle)) as http:
+        exchange(
+            http,
+            method="POST",
+            url=str(url),
+            headers=headers,
+            body=body,
+            auth=signer,
+            deadline=Deadline.after(60.0),
+        )
+    return seen[0]
+
+
+@pytest.mark.parametrize("sent_by", [sent_by_httpx2, sent_by_exchange])
 @settings(max_examples=150)
 @given(
     segments=SEGMENTS,
@@ -67,6 +99,7 @@ def send(
 )
 def test_what_is_on_the_wire_carries_the_vendors_signature(
     *,
+    sent_by: Callable[..., httpx2.Request],
     segments: list[str],
     query: dict[str, str],
     body: bytes | None,
@@ -78,24 +111,53 @@ def test_what_is_on_the_wire_carries_the_vendors_signature(
     if json:
         headers["content-type"] = "application/json; charset=utf-8"
     url = httpx2.URL("https://cs.cn-hangzhou.aliyuncs.com:8443/" + "/".join(segments), params=query)
-    request = httpx2.Request("POST", url, headers=headers, content=body)
 
-    sent = signed(request, auth(Credentials("LTAIkey", "some-secret", token))).headers
+    request = sent_by(url, headers, body, auth(Credentials("LTAIkey", "some-secret", token)))
 
+    sent = request.headers
     names = sent["authorization"].split("SignedHeaders=")[1].split(",")[0].split(";")
-    parts = urlsplit(str(url))
+    parts = urlsplit(str(request.url))
     expected = official_authorization(
         method="POST",
         path=parts.path,
         query=dict(parse_qsl(parts.query, keep_blank_values=True)),
         headers={name: sent[name] for name in names},
-        body_sha256=sent["x-acs-content-sha256"],
+        body_sha256=hashlib.sha256(request.content).hexdigest(),
         key=("LTAIkey", "some-secret"),
     )
     assert expected == sent["authorization"]
     must_be_signed = {"host"} | {name for name in sent if name.startswith("x-acs-") or name == "content-type"}
     assert must_be_signed == set(names)
+    assert sent["host"] == "cs.cn-hangzhou.aliyuncs.com:8443"
     assert token == sent.get("x-acs-security-token")
+    assert len(sent.multi_items()) == len(set(sent))
+
+
+def test_an_exchange_signs_what_goes_out_and_not_what_it_was_given() -> None:
+    """Path, query and host are signed as the HTTP library writes them, the second time, too."""
+    rough = 'https://CS.example:443/a b/é"?x=ü 1&y=%2f'
+    for _ in range(2):
+        request = sent_by_exchange(rough, {}, None, auth())
+        again = sent_by_httpx2(request.url, {"host": "cs.example"}, None, auth())
+        assert request.url.raw_path == b"/a%20b/%C3%A9%22?x=%C3%BC%201&y=%2f"
+        assert request.headers["authorization"] == again.headers["authorization"]
+
+
+def test_nothing_of_an_answer_goes_into_the_next_request() -> None:
+    """A cookie that a gateway sets is not sent: what is sent is what was asked for and signed."""
+    seen: list[httpx2.Request] = []
+
+    def handle(request: httpx2.Request) -> httpx2.Response:
+        seen.append(request)
+        return httpx2.Response(200, headers={"set-cookie": "acw_tc=1"})
+
+    deadline = Deadline.after(60.0)
+    with open_http(transport=httpx2.MockTransport(handle)) as http:
+        for _ in range(2):
+            exchange(
+                http, method="GET", url="https://h/p", headers={}, body=None, auth=auth(), deadline=deadline
+            )
+    assert [request.headers.get("cookie") for request in seen] == [None, None]
 
 
 def test_date_and_nonce_are_set_from_their_sources() -> None:
