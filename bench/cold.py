@@ -1,6 +1,6 @@
 """Cold starts: from the start of a process until one event is handled to its outcome.
 
-Ours, the same job on the vendor's clients, and the least that one signed call costs; with valid bytecode,
+Ours, the same job on the official SDKs, and the least that one signed call costs; with valid bytecode,
 without, and as deployed. All are started in turn, round after round.
 """
 

@@ -42,9 +42,9 @@ DARK, GREY, LIGHT = "#444444", "#8C8C8C", "#C8C8C8"
 PROGRAMS: Final = {
     "ours": ("Enlist", BLUE),
     "sdk": ("official SDKs", ORANGE),
-    "floor": ("httpx2 + pydantic, one call", DARK),
+    "floor": ("one signed call, httpx2 + pydantic", DARK),
     "lowered": ("the same, loaded leanly", GREY),
-    "bare": ("http.client + pydantic, one call", LIGHT),
+    "bare": ("one signed call, http.client + pydantic", LIGHT),
 }
 STATES: Final = {"valid": "valid bytecode", "none": "no bytecode", "deployed": "as deployed"}
 JOBS: Final = ("attach", "connect")
@@ -54,7 +54,7 @@ WAYS: Final = {
     "one batch": ("one batch", GREEN, "s"),
     "sweep": ("sweeps alone", ORANGE, "^"),
 }
-LEGEND_SPACE: Final = 1.32
+LEGEND_SPACE: Final = 1.45
 """Of an axis, in values: what stands above the highest bar."""
 
 Rows = list[dict[str, Any]]
@@ -103,30 +103,32 @@ def bars(panel: Axes, place: int, summaries: Sequence[Mapping[str, float]], kind
 
 
 def cold_start(results: Mapping[str, Any]) -> Figure | None:
-    """The small one: time and memory of a cold start with valid bytecode."""
-    rows = rows_of(results, "cold", bytecode="valid")
+    """The small one: time and memory of a cold start, at its best and as deployed."""
+    rows = rows_of(results, "cold")
     if not rows:
         return None
-    figure, panels = plt.subplots(1, 2, figsize=(7.2, 1.9), sharey=True)
+    figure, panels = plt.subplots(1, 3, figsize=(9.0, 2.0), sharey=True)
     shown = [(job, kind) for job in JOBS for kind in ("ours", "sdk", "floor")]
-    names = {"ours": "Enlist", "sdk": "official SDK", "floor": "one bare call"}
-    for panel, number, unit in ((panels[0], "wall_ms", "ms"), (panels[1], "peak_mib", "MiB")):
-        for place, (job, kind) in enumerate(shown):
-            [row] = [one for one in rows if (one["job"], one["program"]) == (job, kind)]
-            value, y = row[number]["median"], place + (0.5 if job == "connect" else 0.0)
-            panel.barh(y, value, 0.82, color=PROGRAMS[kind][1])
-            panel.annotate(
-                f"{value:.0f} {unit}", (value, y), (3, 0), textcoords="offset points", va="center", fontsize=8
-            )
+    names = {"ours": "Enlist", "sdk": "official SDKs", "floor": "one signed call"}
+    places = [place + (0.5 if job == "connect" else 0.0) for place, (job, _) in enumerate(shown)]
+    for panel, state, number, unit, title in (
+        (panels[0], "deployed", "wall_ms", "ms", "cold start, as deployed"),
+        (panels[1], "valid", "wall_ms", "ms", "cold start, valid bytecode"),
+        (panels[2], "valid", "peak_mib", "MiB", "peak memory, valid bytecode"),
+    ):
+        for place, one in zip(places, shown, strict=True):
+            [row] = [row for row in rows if (row["job"], row["program"], row["bytecode"]) == (*one, state)]
+            value = row[number]["median"]
+            panel.barh(place, value, 0.82, color=PROGRAMS[one[1]][1])
+            text = f"{value:,.0f} {unit}"
+            panel.annotate(text, (value, place), (3, 0), textcoords="offset points", va="center", fontsize=8)
         panel.spines["bottom"].set_visible(False)
         panel.tick_params(axis="y", length=0)
         panel.set_xticks([])
-        panel.set_xlim(right=panel.get_xlim()[1] * 1.15)
-    places = [place + (0.5 if job == "connect" else 0.0) for place, (job, _) in enumerate(shown)]
+        panel.set_xlim(right=panel.get_xlim()[1] * 1.25)
+        panel.set_title(title)
     panels[0].set_yticks(places, [f"{job}: {names[kind]}" for job, kind in shown])
     panels[0].invert_yaxis()
-    panels[0].set_title("cold start to outcome")
-    panels[1].set_title("most memory")
     return figure
 
 
@@ -148,19 +150,19 @@ def memory_and_sizes(results: Mapping[str, Any]) -> Figure | None:
         label_bars(left, left.bar(places, some, width * 0.92, color=colour, label=label), "{:.0f}")
     left.set_xticks(range(len(JOBS)), JOBS)
     left.set_ylim(top=left.get_ylim()[1] * LEGEND_SPACE)
-    left.set_title("most memory of a cold start, MiB")
-    left.legend(loc="upper left", fontsize=8, ncols=2)
+    left.set_title("peak memory of a cold start, MiB")
+    left.legend(loc="upper left", fontsize=7.5, ncols=2)
     names = [row["package"].replace("sdk", "SDK").replace("layer", "Enlist's layer") for row in sizes]
     for offset, number, label, colour in (
         (-0.2, "zip_bytes", "zip", SKY),
-        (0.2, "unpacked_bytes", "unpacked, with bytecode", BLUE),
+        (0.2, "unpacked_bytes", "unpacked", BLUE),
     ):
         places = [place + offset for place in range(len(sizes))]
         drawn = right.bar(places, [row[number] / 1e6 for row in sizes], 0.38, color=colour, label=label)
         label_bars(right, drawn, "{:.1f}")
     right.set_xticks(range(len(sizes)), [name.replace(" for ", "\nfor ") for name in names])
     right.set_ylim(top=right.get_ylim()[1] * LEGEND_SPACE)
-    right.set_title("packages, MB")
+    right.set_title("packages with bytecode, MB")
     right.legend(loc="upper left", fontsize=8)
     for panel in (left, right):
         panel.tick_params(axis="x", length=0)
@@ -213,7 +215,7 @@ def warm_events(results: Mapping[str, Any]) -> Figure | None:
     panel.tick_params(axis="y", length=0)
     panel.invert_yaxis()
     panel.set_xlim(right=panel.get_xlim()[1] * 1.3)
-    panel.set_xlabel("milliseconds of processor time an event; own may be 1 ms at most")
+    panel.set_xlabel("ms of processor time an event; own is all but the HTTP calls, 1 ms at most")
     panel.legend(loc="lower right", fontsize=8)
     return figure
 
@@ -223,20 +225,20 @@ def bursts(results: Mapping[str, Any]) -> Figure | None:
     rows = rows_of(results, "fleet", store="none")
     if not rows:
         return None
-    figure, (calls, wall, memory) = plt.subplots(1, 3, figsize=(10.4, 3.5))
+    figure, (calls, wall, memory) = plt.subplots(1, 3, figsize=(10.4, 3.7))
     for way, (label, colour, mark) in WAYS.items():
         some = sorted((row for row in rows if row["way"] == way), key=lambda row: row["machines"])
         sizes = [row["machines"] for row in some]
-        line = {"color": colour, "marker": mark, "ms": 4, "lw": 1.4, "label": label}
+        line = {"color": colour, "marker": mark, "ms": 5, "lw": 1.4, "alpha": 0.8, "label": label}
         calls.plot(sizes, [row["calls"] for row in some], **line)
         calls.plot(sizes, [row["calls_bound"] for row in some], color=colour, lw=1, ls=":")
         wall.plot(sizes, [row["wall_seconds"] for row in some], **line)
         memory.plot(sizes, [row["peak_mib"] for row in some], **line)
-    calls.plot([], [], color=DARK, lw=1, ls=":", label="bound")
+    calls.plot([], [], color=DARK, lw=1, ls=":", label="bound of the same colour")
     for panel, title in (
-        (calls, "API calls"),
-        (wall, "seconds, all invocations"),
-        (memory, "most memory, MiB"),
+        (calls, "API calls (log scale)"),
+        (wall, "seconds, all invocations (log scale)"),
+        (memory, "peak memory, MiB"),
     ):
         panel.set_xscale("log")
         panel.set_title(title)
@@ -249,7 +251,7 @@ def bursts(results: Mapping[str, Any]) -> Figure | None:
         panel.yaxis.set_major_formatter(lambda value, _: short(value))
         panel.minorticks_off()
     memory.set_ylim(bottom=0)
-    calls.legend(loc="upper left", fontsize=7)
+    figure.legend(*calls.get_legend_handles_labels(), loc="outside lower center", fontsize=8, ncols=5)
     return figure
 
 
@@ -267,8 +269,8 @@ def local_cloud(results: Mapping[str, Any]) -> Figure | None:
     label_bars(ready, drawn, "{:.2f}")
     ready.set_title("seconds to the first answer")
     for panel, title, keys in (
-        (page, "p95 of a page of 100, ms", ("local_p95_100", "moto_p95_100")),
-        (rate, "pages of ten a second", ("local_a_second_1", "moto_a_second_1")),
+        (page, "p95 of a page of 100, ms (log scale)", ("local_p95_100", "moto_p95_100")),
+        (rate, "pages of ten a second (log scale)", ("local_a_second_1", "moto_a_second_1")),
     ):
         for offset, key, name, colour in zip((-0.2, 0.2), keys, names, colours, strict=True):
             places = [place + offset for place in range(len(pages))]
@@ -280,7 +282,7 @@ def local_cloud(results: Mapping[str, Any]) -> Figure | None:
         panel.yaxis.set_major_formatter(lambda value, _: short(value))
         panel.minorticks_off()
         panel.set_xticks(range(len(pages)), [f"{row['instances']:,}" for row in pages])
-        panel.set_xlabel("instances stored; moto has 1,000 at most")
+        panel.set_xlabel("instances stored; 1,000 at most in moto")
         panel.set_title(title)
         panel.tick_params(axis="x", length=0)
     page.legend(loc="upper left", fontsize=8, ncols=2)

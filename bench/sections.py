@@ -38,7 +38,7 @@ SECTIONS: Final = (
         shows="bars of the time of a cold start for attach and connect, by program and state of the bytecode",
         text="""\
 From the start of a process until one event is handled to its outcome, against a local cloud over HTTP.
-`sdk` is the same job on the vendor's clients, `floor` is one signed call with httpx2 and one model of
+`sdk` is the same job on the official SDKs, `floor` is one signed call with httpx2 and one model of
 pydantic, `lowered` the same loaded as the product loads, `bare` the same call with http.client. `lower`
 and `upper` are quartiles; `by sdk` and `by floor` are ratios of medians of rows with the same bytecode.""",
         cases=("cold",),
@@ -46,7 +46,7 @@ and `upper` are quartiles; `by sdk` and `by floor` are ratios of medians of rows
     Section(
         title="Memory and sizes",
         picture="memory-and-sizes",
-        shows="bars of the most memory of a cold start by program, and of the sizes of the packages",
+        shows="bars of the peak memory of a cold start by program, and of the sizes of the packages",
         text="""\
 The memory is that of the cold starts above, with valid bytecode. The layer serves both functions. All
 packages are zipped in the same way.""",

@@ -1,4 +1,4 @@
-"""What is uploaded and unpacked: the product's layer, and the vendor's clients zipped in the same way."""
+"""What is uploaded and unpacked: the product's layer, and the official SDKs zipped in the same way."""
 
 from __future__ import annotations
 

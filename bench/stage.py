@@ -103,7 +103,7 @@ class Stage:
         url: of the local cloud.
         layer: the zip of the product's layer.
         wheels: what the floors are loaded from, `trees.whole_wheels`.
-        sdk: the folder with the vendor's clients, as pip has left it.
+        sdk: the folder with the official SDKs, as pip has left it.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Trees of files that programs are loaded from: the layer, the vendor's clients, code. Knows no measurement.
+"""Trees of files that programs are loaded from: the layer, the official SDKs, code. Knows no measurement.
 
 A tree is files by path. What happens to one on its way into the cloud happens here: it is zipped with fixed
 times, as fc3 does so that the same files make the same zip, and unpacked with the times that the zip has.
@@ -69,9 +69,9 @@ def whole_wheels(interpreter: Path) -> dict[str, bytes]:
 
 
 def sdk_folder() -> Path:
-    """Where pip has put the vendor's clients. Raises BenchError where it has not."""
+    """Where pip has put the official SDKs. Raises BenchError where it has not."""
     if not SDK.is_dir():
-        raise BenchError(f"the vendor's clients for Python 3.12 are missing: {HOW_TO_GET_SDK}")
+        raise BenchError(f"the official SDKs for Python 3.12 are missing: {HOW_TO_GET_SDK}")
     return SDK
 
 
