@@ -1,4 +1,4 @@
-"""The job of attach_instances on the vendor's clients: a new ENS instance becomes a node of its edge cluster.
+"""The job of attach_instances on the official SDKs: a new ENS instance becomes a node of its edge cluster.
 
 It looks at the same things before it attaches, in the same order, and stops at the first that speaks against
 it. It has one policy, in constants, and no bindings, sweeps, HTTP, claims or second look after a lost answer.

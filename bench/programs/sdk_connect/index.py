@@ -1,4 +1,4 @@
-"""The job of add_connectable_cluster on the vendor's client: an instance is connected with its hub.
+"""The job of add_connectable_cluster on the official SDK: an instance is connected with its hub.
 
 It looks at the same things before it connects, in the same order, and stops at the first that speaks against
 it. It has one policy, in constants, and no bindings, sweeps, HTTP or claims.

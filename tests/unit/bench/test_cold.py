@@ -129,7 +129,7 @@ def test_a_program_that_fails_is_told_with_what_it_wrote(tmp_path: Path) -> None
 def test_what_a_measurement_lacks_is_told_with_how_to_get_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without Python 3.12, or without the vendor's clients, nothing is measured."""
+    """Without Python 3.12, or without the official SDKs, nothing is measured."""
     monkeypatch.setattr(trees, "SDK", tmp_path / "nothing")
     with pytest.raises(BenchError, match=r"run `\./dev bench cold`"):
         trees.sdk_folder()
