@@ -34,9 +34,6 @@ CONTEXT: Final = FakeContext()
 KEY: Final = "test"
 """Id and secret of the access key: what every local cloud accepts."""
 
-_FRESH: Final = "clientToken="
-"""What follows in a query is another text in each invocation; no answer depends on it."""
-
 
 class Exchange(BaseModel):
     """One request with the headers it was sent with, the signature among them, and its answer."""
@@ -84,13 +81,13 @@ class PreparedAnswers(httpx2.BaseTransport):
         answers = defaultdict[tuple[str, str], list[tuple[int, list[tuple[bytes, bytes]], bytes]]](list)
         for one in exchanges:
             headers = [(name.encode(), value.encode()) for name, value in one.answer_headers.items()]
-            answers[_key(one.method, one.url)].append((one.status, headers, one.answer.encode()))
+            answers[one.method, one.url].append((one.status, headers, one.answer.encode()))
         self._answers = {key: cycle(some) for key, some in answers.items()}
         self.asked = 0
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """The next answer. Raises KeyError for a request that was not made before."""
-        status, headers, body = next(self._answers[_key(request.method, str(request.url))])
+        status, headers, body = next(self._answers[request.method, str(request.url)])
         self.asked += 1
         return httpx2.Response(status, headers=headers, content=body)
 
@@ -120,7 +117,3 @@ def warm_function(
             function = Function("search", run_search, "/connect", environ=environ, effects=effects)
         function.initialize(CONTEXT)
     yield function
-
-
-def _key(method: str, url: str) -> tuple[str, str]:
-    return method, url.partition(_FRESH)[0]
