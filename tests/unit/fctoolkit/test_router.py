@@ -12,6 +12,7 @@ import pytest
 from fctoolkit.errors import EventError, PatternError
 from fctoolkit.events import CloudEvent, CloudMonitorEvent, Event, EventBatch, TimerEvent
 from fctoolkit.http import HttpError, HttpRequest, HttpResponse
+from fctoolkit.httproutes import HttpRoutes
 from fctoolkit.router import EventRouter, NoRouteError
 from fctoolkit.testing import FakeContext
 from tests.support.event_samples import cloud_event, encoded, http_event, sample
@@ -232,6 +233,25 @@ def test_bad_paths_are_refused(path: str) -> None:
     """A path that is not of the documented form is refused when the route is added."""
     with pytest.raises(ValueError, match="path"):
         EventRouter().http("GET", path)
+
+
+def test_routes_that_are_made_later_are_made_once() -> None:
+    """Nothing is made before the first request, and the second one finds what the first had made."""
+    made: list[HttpRoutes] = []
+
+    def make() -> HttpRoutes:
+        made.append(HttpRoutes())
+        made[-1].add("GET", "/things")(lambda _request, _context: {"things": 1})
+        return made[-1]
+
+    router = EventRouter()
+    router.requests(make)
+    router.timer()(lambda _event, _context: "tick")
+    assert router.dispatch(sample("timer"), CONTEXT) == "tick"
+    assert made == []
+    for _ in range(2):
+        assert answer(router, http_event("GET", "/things")) == (200, {"things": 1})
+    assert len(made) == 1
 
 
 def test_threads_share_a_router() -> None:
