@@ -6,7 +6,7 @@ What the variables are called and may hold is asked of the product itself, so th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final, get_args
 
 from enlist.settings import Settings
@@ -20,6 +20,7 @@ from tools.layer.contents import LAYERS, REDIS
 from tools.template.problems import nearest
 
 if TYPE_CHECKING:
+    from tools.layer.contents import Layer
     from tools.template.function import Function, Rule
     from tools.template.problems import Problem, Value
 
@@ -161,11 +162,11 @@ def _named_store(value: Value, function: Function) -> Iterator[Problem]:
 def _library(function: Function) -> Iterator[Problem]:
     """The library of the store is there: beside the code, or in a layer that is not known to lack it."""
     layers = function.props.get("layers")
-    brought = [] if layers is None else [one.text for one in layers.elements() if not _is_official(one)]
+    brought = [] if layers is None else [one for one in layers.elements() if not _is_official(one)]
     if layers is None or not brought or (function.code and (function.code / "redis").is_dir()):
         return
-    others = tuple(f":layers/{one.name}/" for one in LAYERS if one is not REDIS)
-    if all(text is not None and any(other in text for other in others) for text in brought):
+    others = [one for one in LAYERS if one is not REDIS]
+    if all(_is_one_of(others, layer) for layer in brought):
         yield layers.problem(
             "the store needs the package redis, which is in none of these layers",
             f"add the layer {REDIS.name}, as s.redis.yaml does",
@@ -190,11 +191,14 @@ def packages(function: Function) -> Iterator[Problem]:
     """The product's packages come in a layer, or with the code, and its Python can import them."""
     layers = function.props.get("layers")
     brought = [] if layers is None else [one for one in layers.elements() if not _is_official(one)]
-    has_layer = bool(brought) or (layers is not None and not layers.is_known)
-    if function.code is not None and not has_layer and not (function.code / "enlist").is_dir():
+    is_unknown = layers is not None and not layers.is_known
+    has_layer = bool(brought) or is_unknown
+    others = [one for one in LAYERS if not one.own]
+    has_product = is_unknown or not all(_is_one_of(others, layer) for layer in brought)
+    if function.code is not None and not has_product and not (function.code / "enlist").is_dir():
         yield (layers or function.props).problem(
             "the code has no package enlist, and there is no layer to bring it",
-            "add `layers` with the ARN that ./dev deploy publishes",
+            "add `layers` with the ARN that ./dev deploy publishes, as s.yaml does",
         )
     runtime = function.props.get("runtime")
     if runtime is not None and runtime.text in RUNTIMES and not function.is_custom and runtime.text != PYTHON:
@@ -207,6 +211,11 @@ def packages(function: Function) -> Iterator[Problem]:
                 "a custom runtime has no path to its layers by itself",
                 f"set the variable PYTHONPATH to {LAYER_PATH}",
             )
+
+
+def _is_one_of(layers: Iterable[Layer], layer: Value) -> bool:
+    """Whether it is known to be one of these layers of ours."""
+    return layer.text is not None and any(f":layers/{one.name}/" in layer.text for one in layers)
 
 
 def _is_official(layer: Value) -> bool:

@@ -21,6 +21,7 @@ TEXT = (ROOT / "s.redis.yaml").read_text(encoding="utf-8")
 LAYER = TEXT[
     TEXT.index("      - acs:", TEXT.index("vars.layerVersion")) : TEXT.index("    environmentVariables:")
 ]
+PRODUCT = TEXT[TEXT.index("      - acs:") : TEXT.index(LAYER)]
 LINE = "ENLIST_STORE: ${env('ENLIST_STORE')}"
 VPC = TEXT[TEXT.index("    vpcConfig:") : TEXT.index("    # Redis is reached")]
 
@@ -87,6 +88,9 @@ MISTAKES = {
         "layers:",
         f"{PROPS}.layers",
         "add the layer enlist-redis",
+    ),
+    "not the layer that brings the product": Mistake(
+        PRODUCT, "", "layers:", f"{PROPS}.layers", "the code has no package enlist, and there is no layer"
     ),
     "an empty store": Mistake(
         LINE,
