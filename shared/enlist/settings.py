@@ -55,8 +55,8 @@ class Settings:
         task_wait: seconds, 0 to 3600.
         ids_per_call: instances in one AttachInstances, 1 to 100.
         endpoints: where the services are.
-        traces_url: where spans go; empty for nowhere.
-        metrics_url: where metrics go; empty for nowhere.
+        traces_url: where spans go, which may hold a key; empty for nowhere.
+        metrics_url: where metrics go, likewise.
     """
 
     bindings_path: str = PACKED_BINDINGS
@@ -66,8 +66,8 @@ class Settings:
     task_wait: float = 0.0
     ids_per_call: int = IDS_PER_CALL
     endpoints: Endpoints = field(default_factory=Endpoints)
-    traces_url: str = ""
-    metrics_url: str = ""
+    traces_url: str = field(default="", repr=False)
+    metrics_url: str = field(default="", repr=False)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:

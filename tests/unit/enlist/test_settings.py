@@ -169,6 +169,14 @@ def test_a_collector_is_named_as_everywhere(environ: dict[str, str], urls: tuple
     assert (settings.traces_url, settings.metrics_url) == urls
 
 
+def test_a_collector_is_not_shown() -> None:
+    """Some collectors take a key in the path."""
+    settings = Settings.from_environment({"OTEL_EXPORTER_OTLP_ENDPOINT": "https://collector/adapt_k3y"})
+    assert "k3y" in settings.traces_url
+    assert "k3y" in settings.metrics_url
+    assert "k3y" not in repr(settings)
+
+
 def test_telemetry_can_be_switched_off() -> None:
     """OTEL_SDK_DISABLED wins over every address."""
     named = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318", "OTEL_SDK_DISABLED": "TRUE"}
