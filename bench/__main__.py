@@ -121,23 +121,31 @@ def _show_row(case: Case, values: JsonObject, widths: Sequence[int]) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="./dev bench", description="Measures the product; what, and what not: bench/README.md."
+        prog="./dev bench",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Measures the product; what, and what not: bench/README.md.",
+        epilog="\n".join(["cases:", *(f"  {case.name:12} {case.about}" for case in CASES.values())]),
     )
-    abouts = "; ".join(f"{case.name}: {case.about}" for case in CASES.values())
     parser.add_argument(
-        "cases", nargs="*", choices=[[], *CASES], metavar="CASE", help=f"{abouts}; all by default"
+        "cases", type=_case, nargs="*", metavar="CASE", help="one of those below; all by default"
     )
     parser.add_argument("--sizes", type=_size, nargs="+", default=SIZES, help="numbers of machines")
     parser.add_argument("--stores", nargs="+", choices=stores.STORES, help="all that are there by default")
     parser.add_argument(
         "--latencies", type=_seconds, nargs="+", default=LATENCIES, help="seconds that a call waits"
     )
-    parser.add_argument("--rounds", type=_rounds, help="how often settings are taken in turn, where they are")
+    parser.add_argument("--rounds", type=_rounds, help="how often what is compared is taken in turn")
     parser.add_argument(
         "--no-docs", action="store_true", help="leave docs/measurements.md as it is, also after all cases"
     )
     parser.add_argument("--output", type=Path, default=docs.RESULTS, help="instead of bench/results.json")
     return parser
+
+
+def _case(text: str) -> str:
+    if text not in CASES:
+        raise argparse.ArgumentTypeError(f"expected one of {', '.join(CASES)}, found {text!r}")
+    return text
 
 
 def _size(text: str) -> int:

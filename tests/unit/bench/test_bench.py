@@ -197,6 +197,13 @@ def test_a_failed_measurement_fails_the_command(
     assert [one["setting"]["way"] for one in kept] == ["one batch", "one batch"]
 
 
+def test_a_case_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """The command names those that there are."""
+    with pytest.raises(SystemExit):
+        command.main(["nonsense"])
+    assert f"expected one of {', '.join(CASES)}, found 'nonsense'" in capsys.readouterr().err
+
+
 def test_what_failed_together_is_told_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
