@@ -102,7 +102,10 @@ def start(program: Program, event: Path) -> Start:
         if not told:
             said.seek(0)
             wrote = said.read()[-3_000:].decode(errors="replace")
-            raise BenchError(f"{program.code.name} did not handle its event: {wrote}")
+            late = "" if ready else f" within {MOST_SECONDS} s"
+            raise BenchError(
+                f"{program.code.name} did not handle its event{late}: {wrote or 'it wrote nothing'}"
+            )
     return _read(told, wall)
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
-from bench import cold, processes, sizes, trees
+from bench import cold, processes, sizes, starts, trees
 from bench.case import Asked, BenchError
 from bench.cold import Runs, Setting
 from bench.page_servers import LocalPages, Prepared, running, send
@@ -124,6 +124,19 @@ def test_a_program_that_fails_is_told_with_what_it_wrote(tmp_path: Path) -> None
     program = Program(Path(sys.executable), tmp_path, tmp_path, "index.handler", "index.initialize", {})
     with pytest.raises(BenchError, match="LookupError: nothing here"):
         start(program, event_of("attach"))
+
+
+def test_a_program_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told apart from one that fails, and does not live on."""
+    monkeypatch.setattr(starts, "MOST_SECONDS", 3)
+    text = "import os\nopen('pid', 'w').write(str(os.getpid()))\nwhile True: pass\n"
+    (tmp_path / "index.py").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    program = Program(Path(sys.executable), tmp_path, tmp_path, "index.handler", "index.initialize", {})
+    with pytest.raises(BenchError, match="did not handle its event within 3 s: it wrote nothing"):
+        start(program, event_of("attach"))
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text(encoding="ascii")), 0)
 
 
 def test_what_a_measurement_lacks_is_told_with_how_to_get_it(
