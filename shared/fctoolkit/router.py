@@ -119,7 +119,10 @@ class EventRouter:
         return self._requests().add(method, path)
 
     def requests(self, make: Callable[[], HttpRoutes]) -> None:
-        """Take HTTP requests with routes that are made at the first one, so that nobody else pays."""
+        """Take HTTP requests with routes that are made at the first one, so that nobody else pays.
+
+        They are taken instead of those that were added with `http`.
+        """
         self._requests = cache(make)
 
     def default(self, handler: Handler[Event]) -> Handler[Event]:

@@ -40,6 +40,7 @@ MNS_MESSAGE = "mns:Queue:SendMessage"
 """The type of a CloudEvent that carries a message of an MNS queue."""
 
 
+# Dataclasses, not named tuples as other records: `shape` would be a field, and a batch would be its fields.
 @dataclass(frozen=True, slots=True)
 class RawEvent:
     """Something that is no known shape.
