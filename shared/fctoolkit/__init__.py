@@ -3,7 +3,7 @@
 The package imports nothing by itself: import the module you use, so that a cold start pays for no more.
 
     signing, credentials, transport, tls                    signed requests, and how they leave
-    client, answers, retry                                  calls to Alibaba Cloud APIs, and what their answers mean
+    client, answers, retry                                  calls to Alibaba Cloud APIs, and their answers
     events, eventmodel, pattern, router, http, httproutes   what reaches a function, and where it goes
     idempotency                                             claims on work, and the stores that keep them
     metrics, telemetry                                      what an invocation cost; to logs, to collectors
