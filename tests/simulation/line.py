@@ -99,7 +99,7 @@ class Line:
         invocation = scene.invocation
         place, action = invocation.step(), asked.headers["x-acs-action"]
         trouble = scene.weather.of_call(place, action)
-        if trouble is DENIED and not scene.may_be_hidden(str(asked.url)):
+        if trouble is DENIED and not scene.may_be_hidden(asked.url.path):
             trouble = FINE
         if scene.weather.bad and scene.cursed and action in WRITES and _names(scene.cursed, asked.content):
             trouble = TIMEOUT
@@ -294,13 +294,10 @@ def _names(ids: Iterable[str], body: bytes | None) -> bool:
 
 def _request(asked: httpx2.Request, page_size: int) -> Request:
     """The request as the local cloud takes it, with pages as small as they are told to be."""
-    _, _, rest = str(asked.url).partition("://")
-    host, _, target = rest.partition("/")
-    path, _, query = target.partition("?")
+    path, _, query = asked.url.raw_path.decode().partition("?")
     if page_size < MOST_ON_A_PAGE:
         query = _PAGE_SIZE.sub(rf"\g<1>{page_size}", query)
-    headers = {**dict(asked.headers.items()), "host": host}
-    return Request(asked.method, f"/{path}", query, headers, asked.content)
+    return Request(asked.method, path, query, dict(asked.headers.items()), asked.content)
 
 
 def _refusal(trouble: Trouble) -> Response:
