@@ -69,8 +69,9 @@ event comes twenty times in a row; one that comes alone takes longer.""",
 So many machines become ready at once, and nodes of many clusters. `bound` is what looking may take when
 there is nothing to do, and the writes. What is above it is the closer look before an attach, into every
 cluster there is: each batch pays for that by itself, so few events at a time and many clusters cost most.
-A batch has the events of machines of one cluster, a mixed batch those of all; `sweep` is the timer alone. Calls are answered by a local cloud in another process, at once.
-Under `latency` each call waits, and the function's timeout of 60 s counts.""",
+A batch has the events of machines of one cluster, a mixed batch those of all; `sweep` is the timer alone.
+Calls are answered by a local cloud in another process, at once. Under `latency` each call waits, and the
+function's timeout of 60 s counts.""",
         cases=("fleet", "latency", "quota"),
     ),
     Section(
