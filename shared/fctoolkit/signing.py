@@ -82,27 +82,6 @@ def canonical_headers(headers: Mapping[str, str]) -> tuple[str, str]:
     return "".join([f"{name}:{value}\n" for name, value in values.items()]), ";".join(values)
 
 
-def canonical_request(
-    method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str], body_sha256: str
-) -> str:
-    """The request in the form that is hashed.
-
-    Args:
-        method: upper case, such as `POST`.
-        path: as it is on the wire, already percent-encoded; `/` when empty.
-        query: decoded names and values.
-        headers: exactly the headers to sign.
-        body_sha256: see `sha256_hex`.
-    """
-    return _canonical(method, path, query, canonical_headers(headers), body_sha256)
-
-
-def _canonical(
-    method: str, path: str, query: Mapping[str, str], headers: tuple[str, str], body_sha256: str
-) -> str:
-    return "\n".join((method, path or "/", canonical_query(query), *headers, body_sha256))
-
-
 def string_to_sign(canonical: str) -> str:
     """The text whose HMAC is the signature."""
     return f"{ALGORITHM}\n{sha256_hex(canonical.encode())}"
@@ -118,13 +97,22 @@ def sign(
     access_key_id: str,
     access_key_secret: str,
 ) -> Signed:
-    """Signs a request; the first five arguments are those of `canonical_request`.
+    """Signs a request.
 
     The same arguments always give the same signature: date, nonce and security token are headers that the
     caller has set (`x-acs-date`, `x-acs-signature-nonce`, `x-acs-security-token`).
+
+    Args:
+        method: upper case, such as `POST`.
+        path: as it is on the wire, already percent-encoded; `/` when empty.
+        query: decoded names and values.
+        headers: exactly the headers to sign.
+        body_sha256: see `sha256_hex`.
+        access_key_id: is told in the header.
+        access_key_secret: signs.
     """
     lines, names = canonical_headers(headers)
-    canonical = _canonical(method, path, query, (lines, names), body_sha256)
+    canonical = "\n".join((method, path or "/", canonical_query(query), lines, names, body_sha256))
     text = string_to_sign(canonical)
     signature = hmac.digest(access_key_secret.encode(), text.encode(), "sha256").hex()
     authorization = f"{ALGORITHM} Credential={access_key_id},SignedHeaders={names},Signature={signature}"
