@@ -9,6 +9,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from fctoolkit.metrics import peak_memory
+
 _STATUS = Path("/proc/self/status")
 _FORGET_PEAK = Path("/proc/self/clear_refs")
 _KIB_PER_MIB = 1024
@@ -46,22 +48,15 @@ def memory_now() -> float:
     gc.collect()
     try:
         _FORGET_PEAK.write_text("5")
-        return _from_status("VmRSS:")
+        lines = _STATUS.read_text(encoding="ascii").splitlines()
     except OSError:
         return memory_peak()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / _KIB_PER_MIB
 
 
 def memory_peak() -> float:
     """The most resident memory in MiB since `memory_now`, or, not on Linux, since the process began."""
-    try:
-        return _from_status("VmHWM:")
-    except OSError:
-        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return most / _KIB_PER_MIB if sys.platform != "darwin" else most / _KIB_PER_MIB**2
-
-
-def _from_status(name: str) -> float:
-    for line in _STATUS.read_text(encoding="ascii").splitlines():
-        if line.startswith(name):
-            return int(line.split()[1]) / _KIB_PER_MIB
-    raise OSError(f"{_STATUS} has no {name}")
+    if (peak := peak_memory()) is not None:
+        return peak / _KIB_PER_MIB**2
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most / _KIB_PER_MIB if sys.platform != "darwin" else most / _KIB_PER_MIB**2

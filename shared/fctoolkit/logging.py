@@ -45,9 +45,6 @@ _SECRET: Final = re.compile(
 _NOT_SECRET: Final = frozenset({"clienttoken", "nexttoken"})
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-_AS_IT_IS: Final = frozenset({str, int, bool, type(None)})
-"""Types of values that JSON has as they are."""
-
 _MAX_DEPTH: Final = 8
 _MAX_CAUSES: Final = 3
 _CUTS: Final = ((4096, 64), (512, 16), (64, 4))
@@ -200,14 +197,8 @@ def _plain(value: object, key: str = "", depth: int = 0) -> JsonValue:
     if depth >= _MAX_DEPTH:
         return "…"
     if isinstance(value, (dict, Mapping)):  # the class itself is seen at once, an abstract one is asked
-        pairs = cast("Mapping[object, JsonValue]", value).items()
-        named = [(name if isinstance(name, str) else _text(name), item) for name, item in pairs]
-        return {
-            name: item
-            if type(item) in _AS_IT_IS and not _names_secret(name)
-            else _plain(item, name, depth + 1)
-            for name, item in named
-        }
+        pairs = cast("Mapping[object, object]", value).items()
+        return {(name := _text(one)): _plain(item, name, depth + 1) for one, item in pairs}
     if isinstance(value, (list, tuple, Sequence, AbstractSet)) and not isinstance(value, (bytes, bytearray)):
         return [_plain(item, "", depth + 1) for item in cast("Sequence[object]", value)]
     return _text(value)
