@@ -97,3 +97,8 @@ def refused(status: int, code: str, text: str = "") -> Iterator[None]:
     assert (refusal.value.status_code, refusal.value.code) == (status, code), refusal.value.message
     assert text in refusal.value.message
     assert refusal.value.request_id
+
+
+def event(**given: Any) -> dict[str, Any]:
+    """A CloudEvent."""
+    return {"id": "1", "source": "other", "type": "test", "data": {}, **given}

@@ -23,7 +23,6 @@ from tests.support.deployed import deployed
 from tests.support.echo_function import echo_deployment
 from tests.support.fc_clients import fc2_client, fc3_invoke
 from tests.support.product import ENS_ID, ES_ID, HUB_ID, custom_event, seed, state_of
-from tests.support.vendor_clients import tidied
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,17 +31,13 @@ if TYPE_CHECKING:
     from localcloud.functions.running import Ended
 
 # The vendor's clients leave their sockets to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+    pytest.mark.usefixtures("cleared"),
+]
 
 ECHO = "app-Open_1"
 BYTES = bytes(range(256))
-
-
-@pytest.fixture(autouse=True, scope="module")
-def cleared() -> Iterator[None]:
-    """No other test is blamed for the clients' sockets and logs."""
-    with tidied():
-        yield
 
 
 class Served:

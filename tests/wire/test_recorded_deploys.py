@@ -27,7 +27,6 @@ from tests.support.recorded_deploys import (
     function_of,
 )
 from tests.support.uploads import fc_python, layer_zip, zipped_code
-from tests.support.vendor_clients import tidied
 from tools.deploy.comparison import Wanted, read_wanted
 from tools.deploylocal.standing import functions_of, layers_of, wrong_with
 from tools.layer.build import zip_bytes
@@ -37,7 +36,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # The vendor's clients leave their sockets to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+    pytest.mark.usefixtures("cleared"),
+]
 
 FUNCTIONS = read_wanted(ROOT / "s.yaml", {})
 EDGE, SEARCH = FUNCTIONS
@@ -78,13 +80,6 @@ class Account:
     def actions(self) -> list[str]:
         """The actions that were asked for, in order."""
         return [str(call["action"]) for call in self.cloud.calls]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def cleared() -> Iterator[None]:
-    """No other test is blamed for the clients' sockets and logs."""
-    with tidied():
-        yield
 
 
 @pytest.fixture
